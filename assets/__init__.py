@@ -1,0 +1,1 @@
+"""What exists: thin Dagster assets, month by tenant."""

@@ -1,0 +1,1 @@
+"""The monthly reports: pure packages (accounting, documents, delivery) and their assembly into Dagster."""

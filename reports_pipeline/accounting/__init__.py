@@ -1,0 +1,1 @@
+"""Pure accounting: periods, accounts, balances, statements as data and the identities they obey."""

@@ -1,0 +1,45 @@
+"""Why a tenant's month cannot be reported. A failure belongs to one tenant and stops no other.
+
+Every failure here is permanent: the same input fails again, so nobody retries it before the
+input is mended. What may pass by itself (network, throttling) is an ordinary exception.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import StrEnum
+
+
+class FailureCode(StrEnum):
+    """The codes an operator reads; their texts stand in the catalogs as `failure.<CODE>`."""
+
+    UNKNOWN_TENANT = "UNKNOWN_TENANT"
+    LEDGER_IMBALANCE = "LEDGER_IMBALANCE"
+    UNKNOWN_ACCOUNT = "UNKNOWN_ACCOUNT"
+    CURRENCY_MISMATCH = "CURRENCY_MISMATCH"
+    SNAPSHOT_MISMATCH = "SNAPSHOT_MISMATCH"
+    BAD_TEXT = "BAD_TEXT"
+    IDENTITY_VIOLATED = "IDENTITY_VIOLATED"
+    MISSING_GLYPH = "MISSING_GLYPH"
+    TOO_LARGE = "TOO_LARGE"
+    NO_RECIPIENT = "NO_RECIPIENT"
+    DOCUMENT_MISMATCH = "DOCUMENT_MISMATCH"
+    INPUT_MISSING = "INPUT_MISSING"
+    INTERNAL_ERROR = "INTERNAL_ERROR"
+
+
+@dataclass(frozen=True)
+class TenantFailure:
+    """One tenant's failure: a code, and the facts its text quotes (JSON values)."""
+
+    tenant_id: str
+    code: FailureCode
+    details: dict[str, str | int | float | None] = field(default_factory=dict)
+
+
+class TenantFailureError(Exception):
+    """Raised inside the work for one tenant; the batch records it and goes on."""
+
+    def __init__(self, failure: TenantFailure) -> None:
+        super().__init__(f"{failure.code}: {failure.tenant_id}: {failure.details}")
+        self.failure = failure

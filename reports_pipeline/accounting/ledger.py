@@ -1,0 +1,80 @@
+"""What is extracted from the ledger for a batch of tenants: tables with documented columns.
+
+The tables are DataFrames; amounts are int64 minor units of the tenant's currency.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import pandas as pd
+
+from reports_pipeline.accounting.periods import Month
+
+# column -> pandas dtype, per table. `month` is Month.ordinal.
+EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
+    # one row a tenant; `closed`: the month is closed, else it prints as provisional
+    "companies": {
+        "tenant_id": "str",
+        "name": "str",
+        "language": "str",
+        "currency": "str",
+        "time_zone": "str",
+        "fiscal_year_start_month": "int64",
+        "consumption_tax_basis": "str",
+        "plan": "str",
+        "closed": "bool",
+    },
+    # the chart; `account_class` is an AccountClass value
+    "accounts": {
+        "tenant_id": "str",
+        "account_code": "str",
+        "name": "str",
+        "account_class": "str",
+    },
+    # movements of every month up to and including the reported one, posted entries only:
+    # closing entries apart, opening entries within debit and credit
+    "movements": {
+        "tenant_id": "str",
+        "account_code": "str",
+        "month": "int64",
+        "debit": "int64",
+        "credit": "int64",
+        "closing_debit": "int64",
+        "closing_credit": "int64",
+    },
+    # counterparts of entries that touch cash, every month from 12 before the reported one
+    "cash_flows": {
+        "tenant_id": "str",
+        "account_code": "str",
+        "month": "int64",
+        "inflow": "int64",
+        "outflow": "int64",
+    },
+    # expense claims incurred in the reported month, in order of date and id; the date as ISO text
+    "claims": {
+        "tenant_id": "str",
+        "claim_id": "str",
+        "incurred_on": "str",
+        "employee": "str",
+        "category": "str",
+        "payee": "str",
+        "description": "str",
+        "amount": "int64",
+        "consumption_tax": "int64",
+        "status": "str",
+    },
+}
+
+
+@dataclass(frozen=True)
+class LedgerExtract:
+    """One month of a batch of tenants, as of one instant; tables as in EXTRACT_TABLES."""
+
+    month: Month
+    companies: pd.DataFrame
+    accounts: pd.DataFrame
+    movements: pd.DataFrame
+    cash_flows: pd.DataFrame
+    claims: pd.DataFrame

@@ -1,0 +1,1 @@
+"""Pure delivery: what a mail says, and which state may follow which."""

@@ -1,0 +1,1 @@
+"""Pure rendering: one table model, printed as PDF and as workbook."""

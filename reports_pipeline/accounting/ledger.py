@@ -34,7 +34,8 @@ EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
         "account_class": "str",
     },
     # movements of every month up to and including the reported one, posted entries only:
-    # closing entries apart, opening entries within debit and credit
+    # closing entries apart, opening entries within debit and credit; the opening columns say which
+    # part of debit and credit opening entries brought
     "movements": {
         "tenant_id": "str",
         "account_code": "str",
@@ -43,6 +44,8 @@ EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
         "credit": "int64",
         "closing_debit": "int64",
         "closing_credit": "int64",
+        "opening_debit": "int64",
+        "opening_credit": "int64",
     },
     # counterparts of entries that touch cash, every month from 12 before the reported one
     "cash_flows": {

@@ -106,7 +106,8 @@ def upgrade() -> None:
         """
     )
     # A month's movements of each account, in minor units; the sum over all months before a date
-    # is the balance at that date. Closing entries are kept apart, since statements leave them out.
+    # is the balance at that date. Closing entries are kept apart, since statements leave them out;
+    # opening entries are within debit and credit and stand beside them too, since they are no flow.
     op.execute(
         """
         create table ledger.balance_snapshots (
@@ -117,6 +118,8 @@ def upgrade() -> None:
             credit bigint not null,
             closing_debit bigint not null,
             closing_credit bigint not null,
+            opening_debit bigint not null,
+            opening_credit bigint not null,
             primary key (tenant_id, month, account_code)
         )
         """
@@ -139,13 +142,16 @@ def upgrade() -> None:
         """
         create function ledger.month_movements(tenants text[], month_start date)
         returns table (tenant_id text, account_code text, debit bigint, credit bigint,
-                       closing_debit bigint, closing_credit bigint)
+                       closing_debit bigint, closing_credit bigint,
+                       opening_debit bigint, opening_credit bigint)
         language sql stable as $$
             select l.tenant_id, l.account_code,
                    coalesce(sum(l.debit) filter (where l.kind <> 'closing'), 0)::bigint,
                    coalesce(sum(l.credit) filter (where l.kind <> 'closing'), 0)::bigint,
                    coalesce(sum(l.debit) filter (where l.kind = 'closing'), 0)::bigint,
-                   coalesce(sum(l.credit) filter (where l.kind = 'closing'), 0)::bigint
+                   coalesce(sum(l.credit) filter (where l.kind = 'closing'), 0)::bigint,
+                   coalesce(sum(l.debit) filter (where l.kind = 'opening'), 0)::bigint,
+                   coalesce(sum(l.credit) filter (where l.kind = 'opening'), 0)::bigint
             from ledger.journal_lines l
             where l.tenant_id = any(tenants) and l.status = 'posted'
               and l.posted_on >= month_start
@@ -188,7 +194,7 @@ def upgrade() -> None:
             where tenant_id = any(tenants) and month = month_start;
             insert into ledger.balance_snapshots
             select tenant_id, month_start, account_code,
-                   debit, credit, closing_debit, closing_credit
+                   debit, credit, closing_debit, closing_credit, opening_debit, opening_credit
             from ledger.month_movements(tenants, month_start);
             delete from ledger.cash_flow_snapshots
             where tenant_id = any(tenants) and month = month_start;

@@ -8,16 +8,16 @@ down_revision = "0001"
 
 def upgrade() -> None:
     op.execute("create schema reporting")
-    # A launch is a month (opened by the schedule) or a selection of its tenants (an operator's
-    # backfill), cut into batches of one run each.
+    # A launch is an operator's backfill, cut into batches of one run each; it is launched when
+    # every batch has its run.
     op.execute(
         """
         create table reporting.launches (
             launch_id text primary key,
             month date not null check (extract(day from month) = 1),
-            origin text not null check (origin in ('schedule', 'operator')),
             requested_by text not null,
-            requested_at timestamptz not null default now()
+            requested_at timestamptz not null default now(),
+            launched_at timestamptz
         )
         """
     )
@@ -48,21 +48,36 @@ def upgrade() -> None:
         )
         """
     )
+    # A month of a tenant has a new revision when what its documents show has changed.
+    op.execute(
+        """
+        create table reporting.report_revisions (
+            tenant_id text not null,
+            month date not null check (extract(day from month) = 1),
+            revision integer not null check (revision >= 1),
+            numbers_hash text not null check (numbers_hash ~ '^[0-9a-f]{64}$'),
+            run_id text not null,
+            created_at timestamptz not null default now(),
+            primary key (tenant_id, month, revision)
+        )
+        """
+    )
     op.execute(
         """
         create table reporting.documents (
             tenant_id text not null,
-            month date not null check (extract(day from month) = 1),
-            revision integer not null check (revision >= 1),
+            month date not null,
+            revision integer not null,
             name text not null,
+            file_name text not null,
             object_key text not null unique,
             media_type text not null,
             sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
             bytes bigint not null,
-            numbers_hash text not null,
             run_id text not null,
             stored_at timestamptz not null default now(),
-            primary key (tenant_id, month, revision, name)
+            primary key (tenant_id, month, revision, name),
+            foreign key (tenant_id, month, revision) references reporting.report_revisions
         )
         """
     )

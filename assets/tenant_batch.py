@@ -1,0 +1,457 @@
+"""The one mechanism by which a run works on many tenants and each tenant has a fate of its own.
+
+Dagster's own unit is a run, and a run costs seconds; a tenant costs milliseconds. So a run takes
+a batch of tenants through all stages, and this module keeps the truth per tenant: a tenant that
+fails in a stage leaves the batch, the others go on, and Dagster's pages show exactly who is
+materialized and who failed. docs/decisions/0002-tenant-batches.md tells what was tried.
+
+A stage is a plain function, "tenants in, artefacts and failures out":
+
+    def statements(work: StageWork, *, document_store: DocumentStore) -> StageResult: ...
+
+Its keyword-only parameters are the resources that it is given. Nothing else in the project knows
+how this becomes Dagster assets.
+"""
+
+import inspect
+import logging
+import traceback
+import uuid
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
+
+import dagster as dg
+from dagster import OpExecutionContext
+from dagster._core.events import (
+    AssetMaterializationPlannedData,
+    DagsterEvent,
+    DagsterEventBatchMetadata,
+)
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    ASSET_RESUME_RETRY_TAG,
+    RESUME_RETRY_TAG,
+)
+
+from assets.partitions import MONTH_DIMENSION, TENANT_DIMENSION, partition_key
+from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.documents.catalogs import failure_text
+from resources.stage_outcomes import StageOutcomes
+from resources.tenants import Tenants
+
+T = TypeVar("T")
+
+Metadata = Mapping[str, dg.MetadataValue]
+
+
+class TenantSelection(dg.ConfigurableResource):  # type: ignore[type-arg]
+    """An explicit list of tenants for a run, given in its configuration.
+
+    Dagster describes a run's partitions as one contiguous range, so 300 tenants chosen at random
+    would become some 200 runs (dagster 32335). A run with a selection has no partition of its
+    own; it reports on the partitions of its selection itself.
+    """
+
+    month: str = ""
+    tenants: list[str] = []
+
+    @staticmethod
+    def run_config(month: Month, tenant_ids: Sequence[str]) -> dict[str, Any]:
+        """The configuration of a run for these tenants."""
+        selection = {"month": str(month), "tenants": list(tenant_ids)}
+        return {"resources": {"tenant_selection": {"config": selection}}}
+
+    @staticmethod
+    def of_run(run: dg.DagsterRun) -> list[str]:
+        """The tenants that a run's configuration lists; none if it lists none."""
+        run_config: Mapping[str, Any] = run.run_config
+        selection = run_config.get("resources", {}).get("tenant_selection", {})
+        tenants: list[str] = selection.get("config", {}).get("tenants", [])
+        return tenants
+
+
+@dataclass(frozen=True)
+class StageWork:
+    """What a stage is asked to do: a month of some tenants."""
+
+    month: Month
+    tenant_ids: Sequence[str]
+    run_id: str
+    # what each stage before this one left for each tenant: stage -> tenant -> artefact
+    inputs: Mapping[str, Mapping[str, str]]
+    log: logging.Logger | dg.DagsterLogManager
+
+
+@dataclass(frozen=True)
+class Artefact:
+    """What a stage made for one tenant: a key for the next stage, and facts for Dagster's pages."""
+
+    key: str
+    metadata: Metadata = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class CheckOutcome:
+    """What an asset check found in a batch."""
+
+    name: str
+    passed: bool
+    metadata: Metadata
+
+
+@dataclass
+class StageResult:
+    """The fate of every tenant of a stage's work: each is in `artefacts` or in `failures`."""
+
+    artefacts: dict[str, Artefact] = field(default_factory=dict)
+    failures: list[TenantFailure] = field(default_factory=list)
+    checks: list[CheckOutcome] = field(default_factory=list)
+
+
+class StageFunction(Protocol):
+    __name__: str
+    __doc__: str | None
+
+    def __call__(self, work: StageWork, /, **resources: Any) -> StageResult: ...
+
+
+@dataclass(frozen=True)
+class Stage:
+    """One asset: its function (name and docstring are the asset's), and what it builds on."""
+
+    function: Callable[..., StageResult]
+    upstream: tuple[str, ...] = ()
+    kinds: frozenset[str] = frozenset()
+    checks: Mapping[str, str] = field(default_factory=dict)  # name -> description
+    pool: str | None = None
+
+    @property
+    def name(self) -> str:
+        return self.function.__name__
+
+    @property
+    def resource_keys(self) -> set[str]:
+        parameters = inspect.signature(self.function).parameters.values()
+        return {p.name for p in parameters if p.kind is p.KEYWORD_ONLY}
+
+
+def for_each_tenant(work: StageWork, make: Callable[[str], Artefact]) -> StageResult:
+    """Call `make` for every tenant; what one raises is that tenant's failure alone."""
+    result = StageResult()
+    for tenant_id in work.tenant_ids:
+        try:
+            result.artefacts[tenant_id] = make(tenant_id)
+        except TenantFailureError as error:
+            result.failures.append(error.failure)
+        except Exception as error:
+            work.log.error(f"{tenant_id}: unexpected error\n{traceback.format_exc()}")
+            text = f"{type(error).__name__}: {error}"[:500]
+            failure = TenantFailure(tenant_id, FailureCode.INTERNAL_ERROR, {"error": text})
+            result.failures.append(failure)
+    return result
+
+
+def tenant_batch_assets(
+    stages: Sequence[Stage],
+    partitions: dg.MultiPartitionsDefinition,
+    *,
+    name: str,
+    group_name: str,
+    owners: Sequence[str],
+    tenants_per_run: int,
+) -> dg.AssetsDefinition:
+    """All stages as one subsettable definition: one op and one asset key each, in one run.
+
+    A backfill from Dagster's pages is cut into runs of at most `tenants_per_run` partitions.
+    """
+    check_specs = [
+        dg.AssetCheckSpec(name=check, asset=stage.name, description=description)
+        for stage in stages
+        for check, description in stage.checks.items()
+    ]
+    ops = {stage.name: _stage_op(stage) for stage in stages}
+    check_outputs = {
+        spec.get_python_identifier(): (spec.asset_key.to_user_string(), spec.name)
+        for spec in check_specs
+    }
+
+    @dg.graph(
+        name=name,
+        out={
+            **{stage.name: dg.GraphOut() for stage in stages},
+            **{output: dg.GraphOut() for output in check_outputs},
+        },
+    )
+    def batch() -> dict[str, Any]:
+        done: dict[str, Any] = {}
+        results: dict[str, Any] = {}
+        for stage in stages:
+            outputs = ops[stage.name](**{upstream: done[upstream] for upstream in stage.upstream})
+            done[stage.name] = outputs.done
+            results[stage.name] = getattr(outputs, stage.name)
+            for output, (asset, check) in check_outputs.items():
+                if asset == stage.name:
+                    results[output] = getattr(outputs, check)
+        return results
+
+    return dg.AssetsDefinition.from_graph(
+        batch,
+        keys_by_output_name={stage.name: dg.AssetKey(stage.name) for stage in stages},
+        internal_asset_deps={
+            stage.name: {dg.AssetKey(upstream) for upstream in stage.upstream} for stage in stages
+        },
+        partitions_def=partitions,
+        group_name=group_name,
+        descriptions_by_output_name={s.name: inspect.getdoc(s.function) or "" for s in stages},
+        tags_by_output_name={s.name: {f"dagster/kind/{k}": "" for k in s.kinds} for s in stages},
+        owners_by_output_name={stage.name: list(owners) for stage in stages},
+        backfill_policy=dg.BackfillPolicy.multi_run(tenants_per_run),
+        check_specs=check_specs,
+        can_subset=True,
+    )
+
+
+def _stage_op(stage: Stage) -> dg.OpDefinition:
+    @dg.op(
+        name=f"{stage.name}_stage",
+        # A stage that was not chosen passes the work on, so no output is certain.
+        out={
+            stage.name: dg.Out(dg.Nothing, is_required=False),
+            "done": dg.Out(dg.Nothing, is_required=False),
+            **{check: dg.Out(dg.Nothing, is_required=False) for check in stage.checks},
+        },
+        ins={upstream: dg.In(dg.Nothing) for upstream in stage.upstream},
+        required_resource_keys={
+            *stage.resource_keys,
+            "stage_outcomes",
+            "tenants",
+            "tenant_selection",
+        },
+        pool=stage.pool,
+    )
+    def run_stage(context: OpExecutionContext) -> Iterator[Any]:
+        failures: list[tuple[Month, TenantFailure]] = []
+        if stage.name in context.selected_output_names:
+            checks: list[CheckOutcome] = []
+            tenants: Tenants = context.resources.tenants
+            for month, chosen in _tenants_of_run(context):
+                tenant_ids = tenants.active_ids(chosen)
+                if not tenant_ids:
+                    context.log.info(f"{month}: none of the {len(chosen)} tenants is active")
+                    continue
+                result = _run_month(context, stage, month, tenant_ids)
+                failures += [(month, failure) for failure in result.failures]
+                checks += result.checks
+            yield from _check_results(context, stage, checks)
+        if "done" in context.selected_output_names:
+            yield dg.Output(None, "done")
+        if failures:
+            raise _step_failure(stage, failures)
+
+    return run_stage
+
+
+def _tenants_of_run(context: OpExecutionContext) -> Iterator[tuple[Month, list[str]]]:
+    """The tenants of the run, by month: its selection if it has one, else its partitions."""
+    selection: TenantSelection = context.resources.tenant_selection
+    if selection.tenants:
+        if context.has_partition_key or context.has_partition_key_range:
+            raise dg.Failure(
+                "The run has both a tenant selection and partitions of its own; give it one.",
+                allow_retries=False,
+            )
+        yield Month.parse(selection.month), selection.tenants
+        return
+    keys = [key for key in context.partition_keys if isinstance(key, dg.MultiPartitionKey)]
+    tags = context.run.tags
+    if ASSET_PARTITION_RANGE_START_TAG in tags:
+        said = (tags[ASSET_PARTITION_RANGE_START_TAG], tags[ASSET_PARTITION_RANGE_END_TAG])
+        # A backfill of a job, rather than of assets, gave every run the first tenant's key and
+        # called it success: one tenant would get all mails (dagster 28861, 30786).
+        if not keys or said != (str(keys[0]), str(keys[-1])):
+            raise dg.Failure(
+                f"The run's tags name the range {said}, its partitions are others: "
+                "backfill the assets, not a job.",
+                allow_retries=False,
+            )
+    by_month: dict[Month, list[str]] = {}
+    for key in keys:
+        month = Month.parse(key.keys_by_dimension[MONTH_DIMENSION])
+        by_month.setdefault(month, []).append(key.keys_by_dimension[TENANT_DIMENSION])
+    yield from by_month.items()
+
+
+def _run_month(
+    context: OpExecutionContext, stage: Stage, month: Month, tenant_ids: Sequence[str]
+) -> StageResult:
+    """Take the tenants of one month through the stage; record and report the fate of each."""
+    outcomes: StageOutcomes = context.resources.stage_outcomes
+    is_selection = bool(context.resources.tenant_selection.tenants)
+    carried = _done_by_parent_run(context, stage, month, tenant_ids)
+    tenant_ids = [tenant_id for tenant_id in tenant_ids if tenant_id not in carried]
+    if is_selection:
+        _report_planned(context, stage, month, tenant_ids)
+
+    work, missing, left_out = _with_inputs(context, stage, month, tenant_ids, outcomes)
+    resources = {key: getattr(context.resources, key) for key in stage.resource_keys}
+    result = stage.function(work, **resources) if work.tenant_ids else StageResult()
+    result.failures += missing
+    artefacts = {tenant_id: artefact.key for tenant_id, artefact in result.artefacts.items()}
+    outcomes.record(stage.name, month, context.run_id, artefacts, [*result.failures, *left_out])
+
+    materialized = {t: artefact.metadata for t, artefact in result.artefacts.items()}
+    if not is_selection:
+        # Dagster planned the whole range again; unless they are reported, tenants that were
+        # fine in the parent run would show as failed if this run fails.
+        for tenant_id, parent_run_id in carried.items():
+            materialized[tenant_id] = {
+                "unchanged_since_run": dg.DagsterRunMetadataValue(parent_run_id)
+            }
+    _report_materialized(context, stage, month, materialized)
+    context.log.info(
+        f"{stage.name} {month}: {len(result.artefacts)} done, {len(result.failures)} failed, "
+        f"{len(carried)} unchanged since the parent run"
+    )
+    return result
+
+
+def _done_by_parent_run(
+    context: OpExecutionContext, stage: Stage, month: Month, tenant_ids: Sequence[str]
+) -> dict[str, str]:
+    """Tenants that need no second run after "re-execute from failure", with the run that did
+    them: in a chain of re-executions that may be any run before this one."""
+    tags = context.run.tags
+    if "true" not in (tags.get(RESUME_RETRY_TAG), tags.get(ASSET_RESUME_RETRY_TAG)):
+        return {}
+    ancestors = set()
+    run: dg.DagsterRun | None = context.run
+    while run is not None and run.parent_run_id is not None:
+        ancestors.add(run.parent_run_id)
+        run = context.instance.get_run_by_id(run.parent_run_id)
+    outcomes: StageOutcomes = context.resources.stage_outcomes
+    return {
+        tenant_id: outcome.run_id
+        for tenant_id, outcome in outcomes.read(stage.name, month, tenant_ids).items()
+        if outcome.artefact is not None and outcome.run_id in ancestors
+    }
+
+
+def _with_inputs(
+    context: OpExecutionContext,
+    stage: Stage,
+    month: Month,
+    tenant_ids: Sequence[str],
+    outcomes: StageOutcomes,
+) -> tuple[StageWork, list[TenantFailure], list[TenantFailure]]:
+    """The work with the artefacts it builds on; then the tenants that lack one, and those that
+    do because they failed earlier in this run.
+
+    The latter have been reported there. They are recorded here too, so that no later stage takes
+    what an earlier run left for them.
+    """
+    inputs: dict[str, dict[str, str]] = {}
+    missing: dict[str, TenantFailure] = {}
+    left_out: dict[str, TenantFailure] = {}
+    for upstream in stage.upstream:
+        found = outcomes.read(upstream, month, tenant_ids)
+        inputs[upstream] = {t: o.artefact for t, o in found.items() if o.artefact is not None}
+        for tenant_id in tenant_ids:
+            outcome = found.get(tenant_id)
+            if outcome is not None and outcome.artefact is not None:
+                continue
+            failed_now = outcome is not None and outcome.run_id == context.run_id
+            group = left_out if failed_now else missing
+            group[tenant_id] = TenantFailure(
+                tenant_id,
+                FailureCode.INPUT_MISSING,
+                {"stage": upstream, "code": outcome.failure_code if outcome else None},
+            )
+    ready = [t for t in tenant_ids if t not in missing and t not in left_out]
+    of_ready = {
+        upstream: {tenant_id: found[tenant_id] for tenant_id in ready}
+        for upstream, found in inputs.items()
+    }
+    work = StageWork(month, ready, context.run_id, of_ready, context.log)
+    reported = [failure for tenant_id, failure in missing.items() if tenant_id not in left_out]
+    return work, reported, list(left_out.values())
+
+
+def _report_planned(
+    context: OpExecutionContext, stage: Stage, month: Month, tenant_ids: Sequence[str]
+) -> None:
+    """Say which partitions the run is about to make: Dagster shows a partition as failed if it
+    was planned, was not materialized, and its run failed."""
+    batch_id = str(uuid.uuid4())
+    for number, tenant_id in enumerate(tenant_ids, start=1):
+        event = DagsterEvent.build_asset_materialization_planned_event(
+            context.job_name,
+            context.get_step_execution_context().step.key,
+            AssetMaterializationPlannedData(
+                dg.AssetKey(stage.name), partition=partition_key(month, tenant_id)
+            ),
+        )
+        context.instance.report_dagster_event(
+            event,
+            context.run_id,
+            logging.DEBUG,
+            batch_metadata=DagsterEventBatchMetadata(batch_id, number == len(tenant_ids)),
+        )
+
+
+def _report_materialized(
+    context: OpExecutionContext, stage: Stage, month: Month, metadata: Mapping[str, Metadata]
+) -> None:
+    """One materialization a tenant, written as one batch where the instance batches events."""
+    batch_id = str(uuid.uuid4())
+    for number, (tenant_id, facts) in enumerate(metadata.items(), start=1):
+        DagsterEvent.asset_materialization(
+            context.get_step_execution_context(),
+            dg.AssetMaterialization(
+                stage.name, partition=partition_key(month, tenant_id), metadata=facts
+            ),
+            batch_metadata=DagsterEventBatchMetadata(batch_id, number == len(metadata)),
+        )
+
+
+def _check_results(
+    context: OpExecutionContext, stage: Stage, checks: Sequence[CheckOutcome]
+) -> Iterator[dg.AssetCheckResult]:
+    """One result a check and run; where a run spans several months, it passed if all passed."""
+    for name in stage.checks:
+        outcomes = [check for check in checks if check.name == name]
+        if outcomes and name in context.selected_output_names:
+            failed = next((check for check in outcomes if not check.passed), None)
+            yield dg.AssetCheckResult(
+                asset_key=stage.name,
+                check_name=name,
+                passed=failed is None,
+                metadata=(failed or outcomes[-1]).metadata,
+            )
+
+
+def _step_failure(stage: Stage, failures: Sequence[tuple[Month, TenantFailure]]) -> dg.Failure:
+    """What the run says of its failed tenants: codes and texts for people, data for sensors."""
+    lines = [
+        f"{month} {failure.tenant_id}: {failure.code} {failure_text(failure, 'ja')}"
+        for month, failure in failures
+    ]
+    shown = "\n".join(lines[:20]) + (f"\n… +{len(lines) - 20}" if len(lines) > 20 else "")
+    facts = [
+        {
+            "month": str(month),
+            "tenant_id": failure.tenant_id,
+            "code": failure.code.value,
+            "details": failure.details,
+            "message_ja": failure_text(failure, "ja"),
+            "message_en": failure_text(failure, "en"),
+        }
+        for month, failure in failures
+    ]
+    return dg.Failure(
+        f"{stage.name}: {len(failures)} tenants failed\n{shown}",
+        metadata={"failed_tenants": dg.MetadataValue.json(facts)},
+        allow_retries=False,
+    )

@@ -1,0 +1,275 @@
+"""`reports`: what an operator and an engineer need beside Dagster's own commands."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import getpass
+import os
+import secrets
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from zoneinfo import ZoneInfo
+
+import click
+import dagster as dg
+
+from assets.monthly_reports import STAGES
+from assets.partitions import TENANTS
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.states import SENT
+from reports_pipeline.documents.catalogs import failure_text
+from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
+from reports_pipeline.launching import UnknownTenantsError, missing_partitions, request_launch
+from reports_pipeline.ledger_cli import ledger
+from reports_pipeline.local import (
+    DEFINITIONS,
+    dagster_variables,
+    document_server,
+    run_command,
+    running,
+)
+from reports_pipeline.progress import (
+    LaunchStalledError,
+    MonthProgress,
+    require_daemon,
+    wait_for_runs,
+)
+from resources.launches import Launch
+
+
+class MonthType(click.ParamType[Month]):
+    """A month on the command line, YYYY-MM."""
+
+    name = "month"
+
+    def convert(
+        self, value: str | Month, param: click.Parameter | None, ctx: click.Context | None
+    ) -> Month:
+        if isinstance(value, Month):
+            return value
+        try:
+            return Month.parse(value)
+        except ValueError as error:
+            self.fail(str(error), param, ctx)
+
+
+MONTH = MonthType()
+TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+@click.group()
+@click.pass_context
+def main(context: click.Context) -> None:
+    """Monthly financial reports, from the ledger to the mailbox."""
+    try:
+        context.obj = LocalEnvironment(Settings.from_environment())
+    except SettingError as error:
+        raise click.ClickException(str(error)) from None
+
+
+main.add_command(ledger)
+
+
+@main.command(name="exec", context_settings={"ignore_unknown_options": True})
+@click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
+@click.pass_obj
+def exec_command(environment: LocalEnvironment, command: Sequence[str]) -> None:
+    """Run COMMAND, such as `dagster asset list`, with the database and Dagster's instance, which
+    knows all tenants."""
+    with _instance(environment) as instance:
+        if new := missing_partitions(instance, environment.tenants().all_ids()):
+            instance.add_dynamic_partitions(str(TENANTS.name), new)
+    sys.exit(run_command(environment, command))
+
+
+@main.command(name="database-url")
+@click.pass_obj
+def database_url(environment: LocalEnvironment) -> None:
+    """Print the address of the database, for psql and other programs."""
+    click.echo(environment.ledger_url)
+
+
+@main.command()
+@click.option("--port", default=3000, show_default=True, help="Port of the web UI.")
+@click.option("--sample", is_flag=True, help="Fill an empty ledger with a sample first.")
+@click.pass_context
+def dev(context: click.Context, port: int, sample: bool) -> None:
+    """The web UI, the daemon and the document server, until Ctrl-C."""
+    environment: LocalEnvironment = context.obj
+    if not environment.tenants().all_ids():
+        if sample:
+            _load_sample(context, tenant_count=12, seed=1, last_month=_this_month().plus(-1))
+        else:
+            click.echo("The ledger is empty; fill it with `reports ledger sample` or `import`.")
+    click.echo(f"Dagster: http://127.0.0.1:{port}   files: {environment.settings.home}")
+    command = ["dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
+    with document_server(environment):
+        sys.exit(run_command(environment, [sys.executable, "-m", *command, "-m", DEFINITIONS]))
+
+
+@main.command()
+@click.option("--month", type=MONTH, required=True, help="The month to report, YYYY-MM.")
+@click.option("--tenants", help="Tenant ids, comma-separated.")
+@click.option("--all", "all_tenants", is_flag=True, help="Every active tenant.")
+@click.option("--failed", is_flag=True, help="The tenants that failed in this month.")
+@click.option("--wait", is_flag=True, help="Wait for the runs; exit code 1 if a tenant failed.")
+@click.pass_obj
+def backfill(
+    environment: LocalEnvironment,
+    month: Month,
+    tenants: str | None,
+    all_tenants: bool,
+    failed: bool,
+    wait: bool,
+) -> None:
+    """Launch a month for some tenants, or all; the running daemon starts the runs."""
+    if [tenants is not None, all_tenants, failed].count(True) != 1:
+        raise click.UsageError("Name one of --tenants, --all and --failed.")
+    chosen: list[str] | None = None
+    if tenants is not None:
+        chosen = list(dict.fromkeys(t.strip() for t in tenants.split(",") if t.strip()))
+    elif failed:
+        active = environment.tenants().active_ids()
+        progress = MonthProgress.read(environment.stage_outcomes(), month, active)
+        chosen = sorted(progress.failures)
+    if chosen == []:
+        click.echo(f"{month}: no tenant to launch.")
+        return
+    launch = _request(environment, month, chosen)
+    with _instance(environment) as instance:
+        try:
+            require_daemon(instance)
+            if wait:
+                wait_for_runs(instance, launch, check_daemon=lambda: require_daemon(instance))
+        except LaunchStalledError as error:
+            raise click.ClickException(f"{launch.launch_id} is written down. {error}") from None
+    if wait:
+        sys.exit(_show_result(environment, launch))
+
+
+@main.command()
+@click.option("--month", type=MONTH, required=True, help="The month, YYYY-MM.")
+@click.pass_obj
+def status(environment: LocalEnvironment, month: Month) -> None:
+    """How far a month is: tenants done and failed by stage, and why they failed."""
+    tenant_ids = environment.tenants().active_ids()
+    progress = MonthProgress.read(environment.stage_outcomes(), month, tenant_ids)
+    click.echo(f"{month}: {len(tenant_ids)} active tenants")
+    for stage in STAGES:
+        outcomes = progress.outcomes[stage.name].values()
+        counts = Counter(outcome.failure_code or "done" for outcome in outcomes)
+        text = ", ".join(f"{count} {code}" for code, count in sorted(counts.items()))
+        click.echo(f"  {stage.name:18}{text or 'not started'}")
+    for failure in progress.failures.values():
+        click.echo(f"{failure.tenant_id}: {failure.code}: {failure_text(failure, 'ja')}")
+
+
+@main.command()
+@click.option("--tenants", "tenant_count", default=12, show_default=True)
+@click.option("--month", type=MONTH, help="The month to report [default: the month before this].")
+@click.option("--seed", default=1, show_default=True)
+@click.pass_context
+def demo(context: click.Context, tenant_count: int, month: Month | None, seed: int) -> None:
+    """A sample ledger, one month of it through the real pipeline, and where the results lie."""
+    environment: LocalEnvironment = context.obj
+    month = month or _this_month().plus(-1)
+    if not environment.tenants().all_ids():
+        _load_sample(context, tenant_count=tenant_count, seed=seed, last_month=month)
+    started = time.monotonic()
+    launch = _request(environment, month, None)
+    log = environment.settings.home / "dagster" / "daemon.log"
+    with running(environment, "dagster._daemon", "run", log=log) as daemon:
+
+        def check_daemon() -> None:
+            if daemon.poll() is not None:
+                raise LaunchStalledError(f"Dagster's daemon stopped; see {log}")
+
+        with _instance(environment) as instance:
+            wait_for_runs(instance, launch, check_daemon=check_daemon)
+    exit_code = _show_result(environment, launch)
+    click.echo(f"{time.monotonic() - started:.1f} s, Dagster's start included")
+    sys.exit(exit_code)
+
+
+def _this_month() -> Month:
+    return Month.of(datetime.datetime.now(TOKYO).date())
+
+
+def _load_sample(
+    context: click.Context, *, tenant_count: int, seed: int, last_month: Month
+) -> None:
+    context.invoke(
+        ledger.commands["sample"],
+        tenants=tenant_count,
+        months=14,
+        lines_per_month=400 * tenant_count,
+        seed=seed,
+        last_month=str(last_month),
+    )
+
+
+def _request(environment: LocalEnvironment, month: Month, tenant_ids: list[str] | None) -> Launch:
+    """Write down an operator's launch."""
+    settings = environment.settings
+    this_month = _this_month()
+    if not settings.first_month <= month <= this_month:
+        raise click.ClickException(
+            f"{month} is outside the window {settings.first_month} to {this_month} "
+            "(REPORTS_FIRST_MONTH)."
+        )
+    moment = datetime.datetime.now(TOKYO).strftime("%Y%m%d-%H%M%S")
+    try:
+        launch = request_launch(
+            environment.launches(),
+            environment.tenants(),
+            launch_id=f"backfill-{month}-{moment}-{secrets.token_hex(2)}",
+            month=month,
+            tenant_ids=tenant_ids,
+            tenants_per_run=settings.tenants_per_run,
+            requested_by=getpass.getuser(),
+        )
+    except UnknownTenantsError as error:
+        raise click.ClickException(str(error)) from None
+    count = sum(len(batch) for batch in launch.batches)
+    click.echo(f"{launch.launch_id}: {count} tenants in {len(launch.batches)} runs")
+    return launch
+
+
+def _show_result(environment: LocalEnvironment, launch: Launch) -> int:
+    """Print what became of each tenant of a launch; returns the exit code."""
+    tenant_ids = sorted(tenant_id for batch in launch.batches for tenant_id in batch)
+    month = launch.month
+    progress = MonthProgress.read(environment.stage_outcomes(), month, tenant_ids)
+    documents = environment.report_register().documents(month, tenant_ids)
+    names = environment.tenants().names(tenant_ids)
+    with environment.delivery_register("operator") as register:
+        deliveries = register.read(month, tenant_ids)
+    mails = {
+        tenant_id: sum(len(delivery.among(SENT)) for delivery in revisions)
+        for tenant_id, revisions in deliveries.items()
+    }
+    click.echo(f"\n{'tenant':10}{'documents':>10}{'mails':>7}  result")
+    for tenant_id in tenant_ids:
+        newest = max((r for t, r in documents if t == tenant_id), default=0)
+        failure = progress.failures.get(tenant_id)
+        delivered = tenant_id in progress.delivered
+        result = f"{failure.code}: {failure_text(failure, 'ja')}" if failure else "delivered"
+        click.echo(
+            f"{tenant_id:10}{len(documents.get((tenant_id, newest), [])):>10}"
+            f"{mails.get(tenant_id, 0):>7}  {result if failure or delivered else 'not finished'}"
+            f"  {names.get(tenant_id, '')}"
+        )
+    click.echo(f"\n{len(progress.delivered)} of {len(tenant_ids)} tenants delivered")
+    click.echo(f"documents: {environment.documents_folder / 'reports'}")
+    click.echo(f"mails:     {environment.outbox_folder / str(month)}")
+    return 0 if len(progress.delivered) == len(tenant_ids) else 1
+
+
+@contextlib.contextmanager
+def _instance(environment: LocalEnvironment) -> Iterator[dg.DagsterInstance]:
+    os.environ.update(dagster_variables(environment))
+    with dg.DagsterInstance.get() as instance:
+        yield instance

@@ -1,0 +1,159 @@
+"""What is delivered to whom, as values; and the gate that every delivery passes before its post."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.states import DeliveryState, delivery_id
+
+
+@dataclass(frozen=True, slots=True)
+class Recipient:
+    """A person who gets one mail; a mail address names the person, not its place in a list."""
+
+    name: str
+    email: str
+
+
+@dataclass(frozen=True, slots=True)
+class DocumentReference:
+    """A stored document, and the name under which the reader gets it."""
+
+    name: str
+    file_name: str
+    object_key: str
+    sha256: str
+    media_type: str
+
+
+@dataclass(frozen=True, slots=True)
+class KeyFigure:
+    """A figure of the mail's text, formatted: `売上高`, `1,234,567円`."""
+
+    label: str
+    amount: str
+
+
+@dataclass(frozen=True, slots=True)
+class Letter:
+    """What a mail says beside its documents."""
+
+    company_name: str
+    language: str  # ja or en
+    provisional: bool  # the month is not closed: 未締め・暫定
+    figures: tuple[KeyFigure, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One revision of one tenant's month, for all its recipients.
+
+    `numbers_hash` is the hash of what the documents show, `recipients` are in order of contact.
+    """
+
+    tenant_id: str
+    month: Month
+    revision: int
+    numbers_hash: str
+    letter: Letter
+    documents: tuple[DocumentReference, ...]
+    recipients: tuple[Recipient, ...]
+
+    @property
+    def delivery_id(self) -> str:
+        return delivery_id(self.tenant_id, self.month, self.revision)
+
+
+@dataclass(frozen=True, slots=True)
+class DeliveryMessage:
+    """The mail of a delivery to one recipient, as the register has it at one version.
+
+    `recipient_no` counts a delivery's recipients from 1. Contacts are renumbered when one leaves,
+    so it is not the number of the contact.
+    """
+
+    delivery_id: str
+    recipient_no: int
+    recipient: Recipient
+    state: DeliveryState
+    version: int
+    attempts: int  # posts so far
+    provider_id: str | None  # once SENT
+    blocked_code: FailureCode | None  # while BLOCKED
+
+
+@dataclass(frozen=True, slots=True)
+class RegisteredDelivery:
+    """A delivery as it was first registered, and what became of its messages."""
+
+    tenant_id: str
+    month: Month
+    revision: int
+    delivery_id: str
+    numbers_hash: str
+    letter: Letter
+    documents: tuple[DocumentReference, ...]
+    messages: tuple[DeliveryMessage, ...]  # by recipient_no
+
+    def among(self, states: frozenset[DeliveryState]) -> tuple[DeliveryMessage, ...]:
+        """The messages in one of `states`."""
+        return tuple(message for message in self.messages if message.state in states)
+
+
+@dataclass(frozen=True, slots=True)
+class VerifiedDocument:
+    """A document whose stored bytes are those that were built, for this tenant and month."""
+
+    name: str
+    file_name: str
+    media_type: str
+    content: bytes
+
+
+def verified_documents(
+    delivery: RegisteredDelivery, load_document: Callable[[str], bytes]
+) -> tuple[VerifiedDocument, ...]:
+    """Read what is about to be sent, and make sure that it is this tenant's and as it was built.
+
+    `load_document` returns the bytes stored under an object key, or raises LookupError.
+
+    Raises:
+        TenantFailureError: DOCUMENT_MISMATCH: an id, a key or a hash is another one's, or there
+            is nothing to send.
+    """
+
+    def mismatch(what: str, **details: str | int) -> TenantFailureError:
+        return TenantFailureError(
+            TenantFailure(
+                delivery.tenant_id, FailureCode.DOCUMENT_MISMATCH, {"what": what, **details}
+            )
+        )
+
+    expected_id = delivery_id(delivery.tenant_id, delivery.month, delivery.revision)
+    if delivery.delivery_id != expected_id:
+        raise mismatch("delivery id", found=delivery.delivery_id, expected=expected_id)
+    for message in delivery.messages:
+        if message.delivery_id != expected_id:
+            raise mismatch("recipient", recipient_no=message.recipient_no)
+    if not delivery.documents:
+        raise mismatch("no documents")
+    folder = f"reports/{delivery.tenant_id}/{delivery.month}/r{delivery.revision}/"
+    verified = []
+    for document in delivery.documents:
+        if document.object_key != folder + document.name:
+            raise mismatch("object key", document=document.name, found=document.object_key)
+        try:
+            content = load_document(document.object_key)
+        except LookupError:
+            raise mismatch("not stored", document=document.name) from None
+        found = hashlib.sha256(content).hexdigest()
+        if found != document.sha256:
+            raise mismatch("sha256", document=document.name, found=found, expected=document.sha256)
+        verified.append(
+            VerifiedDocument(document.name, document.file_name, document.media_type, content)
+        )
+    return tuple(verified)

@@ -1,0 +1,47 @@
+"""How figures, ratios and dates are written."""
+
+from __future__ import annotations
+
+import datetime
+import functools
+
+from babel.dates import format_date
+from babel.numbers import get_currency_name
+
+from reports_pipeline.documents.catalogs import catalog
+from reports_pipeline.documents.tables import Ratio
+
+NOTHING = "—"
+NEGATIVE_SIGN = "△"
+
+
+def format_amount(minor: int, exponent: int) -> str:
+    """An amount with all its decimals: 1,234 or △1,234.56."""
+    if exponent == 0:
+        digits = f"{abs(minor):,}"
+    else:
+        whole, fraction = divmod(abs(minor), 10**exponent)
+        digits = f"{whole:,}.{fraction:0{exponent}d}"
+    return NEGATIVE_SIGN + digits if minor < 0 else digits
+
+
+def format_ratio(ratio: Ratio, *, signed: bool = False) -> str:
+    """A percentage with one decimal, rounded half up from the exact quotient: △12.3%."""
+    permille, rest = divmod(abs(ratio.numerator) * 1000, ratio.denominator)
+    permille += 2 * rest >= ratio.denominator
+    digits = f"{permille // 10:,}.{permille % 10}%"
+    if permille and ratio.numerator < 0:
+        return NEGATIVE_SIGN + digits
+    return "+" + digits if signed and permille else digits
+
+
+@functools.lru_cache(maxsize=1024)
+def format_day(day: datetime.date, pattern: str, language: str) -> str:
+    """A day in a CLDR pattern that stands in the catalog, such as `pattern.month`."""
+    return format_date(day, catalog(language).text(pattern), locale=language)
+
+
+@functools.lru_cache(maxsize=256)
+def currency_name(currency: str, language: str) -> str:
+    """円, 米ドル; US dollars."""
+    return get_currency_name(currency, count=2, locale=language)

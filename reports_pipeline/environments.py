@@ -1,0 +1,166 @@
+"""The only module that reads the environment: it maps variables to settings and adapters.
+
+| variable | meaning | default |
+|---|---|---|
+| REPORTS_ENVIRONMENT | which adapters: `local` | local |
+| REPORTS_HOME | folder of documents, outbox, notices and the embedded server | ./var |
+| REPORTS_DATABASE_URL | PostgreSQL with the register, and the ledger unless named | embedded |
+| REPORTS_LEDGER_URL | PostgreSQL with the ledger, such as a read-only replica | as above |
+| REPORTS_DAGSTER_URL | PostgreSQL with Dagster's own tables | with the register |
+| REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | 17 months before this one |
+| REPORTS_TENANTS_PER_RUN | tenants in one run | 100 |
+| REPORTS_DOCUMENT_LINKS | address under which documents open in a browser | http://127.0.0.1:3001 |
+| REPORTS_MAIL_FROM | sender of the mails | FinanceFlow <reports@financeflow.example> |
+"""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import datetime
+import functools
+import os
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.messages import MailSettings
+from resources.database import EmbeddedPostgres, create_database, upgrade_schema
+from resources.delivery_register import DeliveryRegister, PostgresDeliveryRegister
+from resources.document_store import DocumentStore, LocalDocumentStore
+from resources.launches import Launches
+from resources.ledger import Ledger, PostgresLedger
+from resources.mailer import Mailer, OutboxMailer
+from resources.notifier import FolderNotifier, Notifier
+from resources.report_register import ReportRegister
+from resources.stage_outcomes import StageOutcomes
+from resources.tenants import Tenants
+
+# 5,000 tenants times 18 months stay below the 100,000 partitions that Dagster advises at most.
+_MONTHS_IN_WINDOW = 18
+_TOKYO = ZoneInfo("Asia/Tokyo")
+
+
+class SettingError(ValueError):
+    """A variable has a value that cannot be used; the message names it."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """Everything that differs between environments."""
+
+    home: Path
+    database_url: str | None  # None: the embedded server
+    ledger_url: str | None  # None: the same as database_url
+    dagster_url: str | None  # None: a database of its own beside the embedded register
+    first_month: Month
+    tenants_per_run: int
+    document_links: str
+    mail_from: str
+
+    @classmethod
+    def from_environment(cls, variables: Mapping[str, str] | None = None) -> Settings:
+        """Read the variables listed above.
+
+        Raises:
+            SettingError: a value cannot be used.
+        """
+        read = os.environ if variables is None else variables
+        environment = read.get("REPORTS_ENVIRONMENT", "local")
+        if environment != "local":
+            raise SettingError(f"REPORTS_ENVIRONMENT: no such environment: {environment!r}")
+        this_month = Month.of(datetime.datetime.now(_TOKYO).date())
+        try:
+            first_month = Month.parse(
+                read.get("REPORTS_FIRST_MONTH") or str(this_month.plus(1 - _MONTHS_IN_WINDOW))
+            )
+        except ValueError as error:
+            raise SettingError(f"REPORTS_FIRST_MONTH: {error}") from None
+        try:
+            tenants_per_run = int(read.get("REPORTS_TENANTS_PER_RUN") or 100)
+        except ValueError:
+            tenants_per_run = 0
+        if tenants_per_run < 1:
+            raise SettingError("REPORTS_TENANTS_PER_RUN: must be a whole number from 1")
+        return cls(
+            home=Path(read.get("REPORTS_HOME") or "var").resolve(),
+            database_url=read.get("REPORTS_DATABASE_URL") or None,
+            ledger_url=read.get("REPORTS_LEDGER_URL") or None,
+            dagster_url=read.get("REPORTS_DAGSTER_URL") or None,
+            first_month=first_month,
+            tenants_per_run=tenants_per_run,
+            document_links=read.get("REPORTS_DOCUMENT_LINKS") or "http://127.0.0.1:3001",
+            mail_from=read.get("REPORTS_MAIL_FROM") or "FinanceFlow <reports@financeflow.example>",
+        )
+
+
+class LocalEnvironment:
+    """Adapters for one machine. Nothing is opened or started before it is asked for."""
+
+    def __init__(self, settings: Settings) -> None:
+        self.settings = settings
+
+    @functools.cached_property
+    def database_url(self) -> str:
+        """The register's database with the newest schema; starts the embedded server, for as
+        long as this process lives, unless a server is named."""
+        url = self.settings.database_url
+        if url is None:
+            url = create_database(self.server_url, "reports")
+        upgrade_schema(url)
+        return url
+
+    @functools.cached_property
+    def server_url(self) -> str:
+        """The embedded server, running until this process ends."""
+        server = EmbeddedPostgres(self.settings.home / "postgres")
+        url = server.__enter__()
+        atexit.register(server.__exit__)
+        return url
+
+    @property
+    def ledger_url(self) -> str:
+        return self.settings.ledger_url or self.database_url
+
+    def ledger(self) -> Ledger:
+        return PostgresLedger(self.ledger_url)
+
+    def tenants(self) -> Tenants:
+        return Tenants(self.ledger_url)
+
+    def launches(self) -> Launches:
+        return Launches(self.database_url)
+
+    def stage_outcomes(self) -> StageOutcomes:
+        return StageOutcomes(self.database_url)
+
+    def report_register(self) -> ReportRegister:
+        return ReportRegister(self.database_url)
+
+    @contextlib.contextmanager
+    def delivery_register(self, actor: str) -> Iterator[DeliveryRegister]:
+        """The register on one connection; `actor` is written into its history."""
+        with PostgresDeliveryRegister(self.database_url, actor=actor) as register:
+            yield register
+
+    def document_store(self) -> DocumentStore:
+        return LocalDocumentStore(self.documents_folder, self.settings.document_links)
+
+    @property
+    def documents_folder(self) -> Path:
+        return self.settings.home / "documents"
+
+    @property
+    def outbox_folder(self) -> Path:
+        return self.settings.home / "outbox"
+
+    def mail_settings(self) -> MailSettings:
+        return MailSettings(mail_from=self.settings.mail_from)
+
+    def mailer(self) -> Mailer:
+        return OutboxMailer(self.outbox_folder)
+
+    def notifier(self) -> Notifier:
+        return FolderNotifier(self.settings.home / "notices")

@@ -1,0 +1,116 @@
+"""What watches: new tenants, launches that lack runs, runs that failed."""
+
+from collections.abc import Iterator
+from typing import Any, cast
+
+import dagster as dg
+
+from assets.partitions import TENANTS
+from reports_pipeline.documents.catalogs import LANGUAGES, catalog
+from reports_pipeline.launching import MONTH_TAG, missing_partitions, missing_runs
+from resources.launches import Launches
+from resources.notifier import Notice, Notifier, Severity
+from resources.tenants import Tenants
+
+_MOST_TENANTS_SHOWN = 50
+
+
+@dg.sensor(
+    name="tenant_sensor",
+    minimum_interval_seconds=60,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Adds a partition for every new company. Partitions are never deleted.",
+)
+def tenant_sensor(
+    context: dg.SensorEvaluationContext, tenants: dg.ResourceParam[Tenants]
+) -> dg.SensorResult | dg.SkipReason:
+    new = missing_partitions(context.instance, tenants.all_ids())
+    if not new:
+        return dg.SkipReason("Every company has its partition.")
+    return dg.SensorResult(dynamic_partitions_requests=[TENANTS.build_add_request(new)])
+
+
+def launch_sensor(assets: dg.AssetsDefinition) -> dg.SensorDefinition:
+    """The sensor that creates the runs of launches which lack some."""
+
+    @dg.sensor(
+        name="launch_sensor",
+        target=assets,
+        minimum_interval_seconds=5,
+        default_status=dg.DefaultSensorStatus.RUNNING,
+        description="Creates the runs that `reports backfill` asked for.",
+    )
+    def sensor(
+        context: dg.SensorEvaluationContext, launches: dg.ResourceParam[Launches]
+    ) -> dg.SensorResult | dg.SkipReason:
+        pending = launches.unlaunched()
+        if not pending:
+            return dg.SkipReason("No launch lacks a run.")
+        requests: list[dg.RunRequest] = []
+        for launch in pending:
+            if missing := missing_runs(context.instance, launch):
+                requests += missing
+            else:
+                launches.mark_launched([launch.launch_id])
+        tenant_ids = [t for launch in pending for batch in launch.batches for t in batch]
+        new = missing_partitions(context.instance, list(dict.fromkeys(tenant_ids)))
+        return dg.SensorResult(
+            run_requests=requests,
+            dynamic_partitions_requests=[TENANTS.build_add_request(new)] if new else [],
+        )
+
+    return sensor
+
+
+@dg.run_failure_sensor(
+    name="run_failure_sensor",
+    minimum_interval_seconds=15,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Writes a notice for every failed run, with its failed tenants and their codes.",
+)
+def run_failure_sensor(
+    context: dg.RunFailureSensorContext, notifier: dg.ResourceParam[Notifier]
+) -> None:
+    # Dagster gives up an alert whose sensor raises, so nothing here may.
+    try:
+        notifier.notify(_failure_notice(context))
+    except Exception as error:
+        context.log.error(f"notice for run {context.dagster_run.run_id} not written: {error!r}")
+
+
+def _failure_notice(context: dg.RunFailureSensorContext) -> Notice:
+    run = context.dagster_run
+    tenants = list(_failed_tenants(context))
+    values = {
+        "run_id": run.run_id,
+        "month": run.tags.get(MONTH_TAG, "—"),
+        "count": len({tenant["tenant_id"] for tenant in tenants}),
+    }
+    # A run that failed as a whole, for example a killed process, names no tenant.
+    kind = "tenants_failed" if tenants else "run_failed"
+    body = {
+        language: "\n".join(
+            f"{tenant['month']} {tenant['tenant_id']} {tenant['code']}: "
+            f"{tenant[f'message_{language}']}"
+            for tenant in tenants[:_MOST_TENANTS_SHOWN]
+        )
+        or str(context.failure_event.message)
+        for language in LANGUAGES
+    }
+    return Notice(
+        key=f"run-failed_{run.run_id}",
+        severity=Severity.ERROR,
+        title={
+            language: catalog(language).text(f"notice.{kind}", **values) for language in LANGUAGES
+        },
+        body=body,
+        links={"run": f"/runs/{run.run_id}"},
+    )
+
+
+def _failed_tenants(context: dg.RunFailureSensorContext) -> Iterator[dict[str, Any]]:
+    """What the failed stages of the run say of their tenants."""
+    for event in context.get_step_failure_events():
+        failure = event.step_failure_data.user_failure_data
+        if failure is not None and "failed_tenants" in failure.metadata:
+            yield from cast("list[dict[str, Any]]", failure.metadata["failed_tenants"].value)

@@ -1,0 +1,196 @@
+"""The one way a delivery goes out: gate, claim, post, outcome."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from email.message import EmailMessage
+
+from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
+from reports_pipeline.delivery.deliveries import (
+    Delivery,
+    DeliveryMessage,
+    RegisteredDelivery,
+    verified_documents,
+)
+from reports_pipeline.delivery.errors import (
+    BadAddressError,
+    CorrectionPendingError,
+    DefiniteRejectionError,
+    LostClaimError,
+    ThrottledError,
+    UnclearOutcomeError,
+)
+from reports_pipeline.delivery.messages import (
+    Envelope,
+    MailSettings,
+    build_message,
+    recipient_address,
+)
+from reports_pipeline.delivery.states import HELD, SENT, WAITING, DeliveryState
+from resources.delivery_register import DeliveryRegister
+from resources.mailer import Mailer
+
+
+def deliver(
+    register: DeliveryRegister,
+    mailer: Mailer,
+    load_document: Callable[[str], bytes],
+    delivery: Delivery,
+    *,
+    settings: MailSettings,
+    now: datetime.datetime,
+) -> RegisteredDelivery:
+    """Send what has not gone out of a delivery, and return what the register then holds.
+
+    May be called any number of times, by any number of processes: a mail is posted at most once,
+    and a later call returns, or raises, what the first one did. `load_document` returns the bytes
+    under an object key or raises LookupError; `now`, with its time zone, is the date of the mails.
+
+    With some recipients blocked and the others served, the delivery counts as sent:
+    `among(frozenset({DeliveryState.BLOCKED}))` names them.
+
+    Raises:
+        TenantFailureError: for a person to mend. NO_RECIPIENT: nobody to send to;
+            ADDRESS_REFUSED: nobody who can be mailed; DOCUMENT_MISMATCH, BAD_TEXT, TOO_LARGE: the
+            mail must not go out; CORRECTION_PENDING: an earlier revision went out, or may have;
+            DELIVERY_UNKNOWN: a mail may or may not have gone out.
+        ThrottledError: the provider wants fewer mails; call again later.
+        LostClaimError: another process is at it, or died at it; call again later.
+        RevisionConflictError: the revision was registered with other numbers, or is outdated.
+    """
+    try:
+        registered = register.register(delivery)
+    except CorrectionPendingError as error:
+        raise _failure(
+            delivery.tenant_id,
+            FailureCode.CORRECTION_PENDING,
+            revision=delivery.revision,
+            earlier_revision=error.earlier_revision,
+        ) from error
+    moved = {
+        message.recipient_no: message
+        for message in _send(register, mailer, load_document, registered, settings, now)
+    }
+    messages = tuple(moved.get(message.recipient_no, message) for message in registered.messages)
+    return _concluded(replace(registered, messages=messages))
+
+
+def _send(
+    register: DeliveryRegister,
+    mailer: Mailer,
+    load_document: Callable[[str], bytes],
+    registered: RegisteredDelivery,
+    settings: MailSettings,
+    now: datetime.datetime,
+) -> list[DeliveryMessage]:
+    """Every message that was waiting, as it is afterwards."""
+    moved: list[DeliveryMessage] = []
+    waiting: list[DeliveryMessage] = []
+    for message in registered.among(WAITING):
+        try:
+            recipient_address(message.recipient)
+        except BadAddressError as error:
+            moved += register.block([message], FailureCode.ADDRESS_REFUSED, str(error))
+        else:
+            waiting.append(message)
+    if not waiting:
+        return moved
+
+    try:
+        documents = verified_documents(registered, load_document)
+        mails = {
+            message.recipient_no: build_message(
+                registered.letter,
+                documents,
+                envelope=_envelope(registered, message),
+                recipient=message.recipient,
+                settings=settings,
+                sent_at=now,
+            )
+            for message in waiting
+        }
+    except TenantFailureError as error:
+        register.block(waiting, error.failure.code, str(error))
+        raise
+
+    for message in _make_ready(register, waiting):
+        mail = mails[message.recipient_no]
+        moved.append(_post(register, mailer, message, mail, _envelope(registered, message)))
+    return moved
+
+
+def _make_ready(
+    register: DeliveryRegister, waiting: Sequence[DeliveryMessage]
+) -> list[DeliveryMessage]:
+    def among(state: DeliveryState) -> list[DeliveryMessage]:
+        return [message for message in waiting if message.state is state]
+
+    verified = register.verify(among(DeliveryState.BUILT)) + among(DeliveryState.VERIFIED)
+    return register.release(verified) + among(DeliveryState.READY)
+
+
+def _post(
+    register: DeliveryRegister,
+    mailer: Mailer,
+    message: DeliveryMessage,
+    mail: EmailMessage,
+    envelope: Envelope,
+) -> DeliveryMessage:
+    posting = register.begin_posting(register.claim(message))
+    try:
+        provider_id = mailer.post(mail, envelope=envelope)
+    except DefiniteRejectionError as error:
+        return register.block([posting], FailureCode.ADDRESS_REFUSED, str(error))[0]
+    except ThrottledError as error:
+        register.postpone(posting, str(error))
+        raise
+    except UnclearOutcomeError as error:
+        return register.mark_unknown(posting, str(error))
+    except Exception as error:
+        # Whatever broke, it broke around the post.
+        register.mark_unknown(posting, repr(error))
+        raise
+    return register.accept(posting, provider_id)
+
+
+def _envelope(registered: RegisteredDelivery, message: DeliveryMessage) -> Envelope:
+    return Envelope(
+        registered.tenant_id, registered.month, registered.revision, message.recipient_no
+    )
+
+
+def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
+    held = registered.among(HELD)
+    if held:
+        raise LostClaimError(f"{registered.tenant_id}: {held[0].state} by another process")
+    unknown = registered.among(frozenset({DeliveryState.UNKNOWN}))
+    if unknown:
+        raise _failure(
+            registered.tenant_id,
+            FailureCode.DELIVERY_UNKNOWN,
+            delivery_id=registered.delivery_id,
+            recipient_nos=_numbers(unknown),
+        )
+    if registered.among(SENT):
+        return registered
+    blocked = registered.among(frozenset({DeliveryState.BLOCKED}))
+    refused = [m for m in blocked if m.blocked_code is FailureCode.ADDRESS_REFUSED]
+    if refused:
+        raise _failure(
+            registered.tenant_id,
+            FailureCode.ADDRESS_REFUSED,
+            recipient_nos=_numbers(refused),
+        )
+    raise _failure(registered.tenant_id, FailureCode.NO_RECIPIENT)
+
+
+def _numbers(messages: Sequence[DeliveryMessage]) -> str:
+    return ", ".join(str(message.recipient_no) for message in messages)
+
+
+def _failure(
+    tenant_id: str, code: FailureCode, **details: str | int | float | None
+) -> TenantFailureError:
+    return TenantFailureError(TenantFailure(tenant_id, code, details))

@@ -1,0 +1,79 @@
+"""Where files are kept: documents for tenants, and the intermediates between stages.
+
+A file is written once. Writing the same bytes again is fine, other bytes under the same key are
+refused: what a tenant received must stay what is stored.
+"""
+
+from __future__ import annotations
+
+import re
+from abc import ABC, abstractmethod
+from pathlib import Path
+from urllib.parse import quote
+
+from resources.new_file import write_new_file
+
+_KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+
+
+class DocumentConflictError(RuntimeError):
+    """Other bytes are stored under this key already."""
+
+
+class DocumentNotFoundError(LookupError):
+    """Nothing is stored under this key."""
+
+
+class DocumentStore(ABC):
+    """Keys are relative paths such as `reports/t0001/2026-10/r1/income_statement.pdf`."""
+
+    @abstractmethod
+    def put(self, key: str, content: bytes) -> None:
+        """Store `content` for ever.
+
+        Raises:
+            DocumentConflictError: the key holds other bytes.
+            ValueError: the key is not a plain relative path.
+        """
+
+    @abstractmethod
+    def get(self, key: str) -> bytes:
+        """The bytes stored under `key`.
+
+        Raises:
+            DocumentNotFoundError: there are none.
+        """
+
+    @abstractmethod
+    def link(self, key: str) -> str:
+        """An address under which an operator's browser opens the file."""
+
+
+class LocalDocumentStore(DocumentStore):
+    """Files in a folder; `link_base` is the address of the server that shows the folder."""
+
+    def __init__(self, folder: Path, link_base: str) -> None:
+        self._folder = folder.resolve()
+        self._link_base = link_base.rstrip("/")
+
+    def put(self, key: str, content: bytes) -> None:
+        path = self._path(key)
+        try:
+            write_new_file(path, content)
+        except FileExistsError:
+            if path.read_bytes() != content:
+                raise DocumentConflictError(f"{key} is stored with other content") from None
+
+    def get(self, key: str) -> bytes:
+        try:
+            return self._path(key).read_bytes()
+        except FileNotFoundError:
+            raise DocumentNotFoundError(key) from None
+
+    def link(self, key: str) -> str:
+        return f"{self._link_base}/{quote(key)}"
+
+    def _path(self, key: str) -> Path:
+        if _KEY.fullmatch(key) is None:
+            raise ValueError(f"not a document key: {key!r}")
+        return self._folder / key

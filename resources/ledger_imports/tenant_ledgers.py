@@ -1,0 +1,132 @@
+"""A tenant's ledger as importers hand it over, and its way into the database."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import psycopg
+import pyarrow as pa
+
+from reports_pipeline.accounting.charts import Account
+from reports_pipeline.accounting.journal import JournalEntry
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounting.reports import Claim
+from reports_pipeline.delivery.deliveries import Recipient
+from resources.ledger_loading import TABLES, LedgerTables, LoadedLedger, load_ledger
+
+
+@dataclass(frozen=True)
+class TenantSettings:
+    """A row of `ledger.companies`, whose defaults these are."""
+
+    tenant_id: str
+    name: str
+    language: str = "ja"
+    currency: str = "JPY"
+    time_zone: str = "Asia/Tokyo"
+    fiscal_year_start_month: int = 4
+    consumption_tax_basis: str = "exclusive"
+    plan: str = "standard"
+
+
+@dataclass(frozen=True)
+class TenantLedger:
+    """The books of one tenant, checked; amounts in minor units of its currency."""
+
+    accounts: tuple[Account, ...]
+    entries: tuple[JournalEntry, ...]
+    claims: tuple[Claim, ...] | None = None  # None: the source knows no claims
+    contacts: tuple[Recipient, ...] = ()
+    # Postings in units that are no money (shares without a price, hours), by unit.
+    left_out: Mapping[str, int] = field(default_factory=Counter)
+
+
+def stored_settings(url: str, tenant_id: str) -> TenantSettings | None:
+    """The settings of a tenant that is in the ledger already."""
+    names = [setting.name for setting in dataclasses.fields(TenantSettings)]
+    with psycopg.connect(url) as connection:
+        row = connection.execute(
+            f"select {', '.join(names)} from ledger.companies where tenant_id = %s",  # noqa: S608
+            [tenant_id],
+        ).fetchone()
+    return None if row is None else TenantSettings(*row)
+
+
+def import_ledger(
+    url: str,
+    settings: TenantSettings,
+    ledger: TenantLedger,
+    *,
+    closed_through: Month | None = None,
+    replace: bool = False,
+) -> LoadedLedger:
+    """Write the ledger in one transaction and refresh its snapshots.
+
+    With `replace` it takes the place of the tenant's ledger. Contacts, claims and closed months
+    stay as they were unless new ones are given.
+
+    Raises:
+        TenantExistsError: the tenant is in the ledger and `replace` is false.
+    """
+    tables = _ledger_tables(settings, ledger, closed_through)
+    return load_ledger(url, [tables], replace=replace)
+
+
+def _ledger_tables(
+    settings: TenantSettings, ledger: TenantLedger, closed_through: Month | None
+) -> LedgerTables:
+    tenant = {"tenant_id": settings.tenant_id}
+    rows: dict[str, list[dict[str, object]]] = {
+        "companies": [dataclasses.asdict(settings)],
+        "accounts": [tenant | dataclasses.asdict(account) for account in ledger.accounts],
+        "journal_entries": [
+            tenant
+            | {
+                "posted_on": entry.posted_on,
+                "entry_id": entry.entry_id,
+                "memo": entry.memo,
+                "currency": settings.currency,
+                "kind": entry.kind,
+                "status": entry.status,
+            }
+            for entry in ledger.entries
+        ],
+        "journal_lines": [
+            tenant
+            | {
+                "posted_on": entry.posted_on,
+                "entry_id": entry.entry_id,
+                "line_no": line_no,
+                "account_code": line.account_code,
+                "debit": line.debit,
+                "credit": line.credit,
+                "kind": entry.kind,
+                "status": entry.status,
+            }
+            for entry in ledger.entries
+            for line_no, line in enumerate(entry.lines, start=1)
+        ],
+    }
+    if ledger.contacts:
+        rows["contacts"] = [
+            tenant | {"contact_no": number, "name": contact.name, "email": contact.email}
+            for number, contact in enumerate(ledger.contacts, start=1)
+        ]
+    if ledger.claims is not None:
+        rows["expense_claims"] = [
+            tenant
+            | dataclasses.asdict(claim)
+            | {"incurred_on": datetime.date.fromisoformat(claim.incurred_on)}
+            for claim in ledger.claims
+        ]
+    if closed_through is not None:
+        first = min((Month.of(entry.posted_on) for entry in ledger.entries), default=closed_through)
+        rows["month_closings"] = [
+            tenant | {"month": first.plus(elapsed).start}
+            for elapsed in range(closed_through.ordinal - first.ordinal + 1)
+        ]
+    return {name: pa.Table.from_pylist(rows[name], TABLES[name]) for name in rows}

@@ -1,0 +1,47 @@
+"""Who takes the mails: a provider, or a folder on a laptop."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from email.message import EmailMessage
+from pathlib import Path
+
+from reports_pipeline.delivery.errors import AlreadyPostedError, ThrottledError
+from reports_pipeline.delivery.messages import Envelope
+from resources.new_file import write_new_file
+
+
+class Mailer(ABC):
+    @abstractmethod
+    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
+        """Hand over one mail, trying once only; returns the provider's id of it.
+
+        Raises:
+            DefiniteRejectionError: the address is refused; no mail went out.
+            ThrottledError: no mail went out; later one may.
+            UnclearOutcomeError: a mail may have gone out. So it may after any other exception.
+        """
+
+
+class OutboxMailer(Mailer):
+    """Complete mails as files that a mail program opens: `2026-10/t0001_r1_1.eml`."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+
+    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
+        """As for every mailer; the id is the path of the file in the folder.
+
+        Raises:
+            AlreadyPostedError: the mail is there; it is not overwritten.
+            ThrottledError: the folder cannot be written, for example on a full disk.
+        """
+        name = f"{envelope.tenant_id}_r{envelope.revision}_{envelope.recipient_no}.eml"
+        path = Path(str(envelope.month)) / name
+        try:
+            write_new_file(self._folder / path, message.as_bytes())
+        except FileExistsError:
+            raise AlreadyPostedError(f"{path} is in the outbox") from None
+        except OSError as error:
+            raise ThrottledError(f"the outbox cannot be written: {error}") from error
+        return str(path)

@@ -1,0 +1,61 @@
+"""Journals as other programs read them."""
+
+from __future__ import annotations
+
+import datetime
+
+import pytest
+
+from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.charts import Account
+from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
+from reports_pipeline.accounting.journal_export import hledger_journal
+
+DAY = datetime.date(2025, 4, 1)
+
+
+def test_accounts_are_declared_with_their_types() -> None:
+    types = {
+        "C": AccountClass.CASH_AND_DEPOSITS,
+        "A": AccountClass.ACCUMULATED_DEPRECIATION,
+        "L": AccountClass.INCOME_TAXES_PAYABLE,
+        "E": AccountClass.TREASURY_STOCK,
+        "R": AccountClass.SALES_DEDUCTIONS,
+        "X": AccountClass.INCOME_TAXES,
+    }
+    accounts = [Account(f"no. {letter}", "", kind) for letter, kind in types.items()]
+    assert hledger_journal(accounts, [], "JPY").splitlines() == [
+        "commodity 1000. JPY",
+        *(f"account no. {letter}  ; type: {letter}" for letter in types),
+    ]
+
+
+def test_entries_have_amounts_in_the_main_unit() -> None:
+    lines = (JournalLine("1120", 123_450), JournalLine("4110", -123_450))
+    entry = JournalEntry(DAY, 7, "売上; 値引後", lines)
+    assert hledger_journal([], [entry], "USD") == (
+        "commodity 1000.00 USD\n"
+        "\n"
+        "2025-04-01 * (7) 売上； 値引後\n"
+        "    1120  1234.50 USD\n"
+        "    4110  -1234.50 USD\n"
+    )
+
+
+def test_opening_and_closing_entries_are_tagged_and_cancelled_ones_left_out() -> None:
+    lines = (JournalLine("1120", 1), JournalLine("3110", -1))
+    entries = [
+        JournalEntry(DAY, 1, "opening", lines, EntryKind.OPENING),
+        JournalEntry(DAY, 2, "closing", lines, EntryKind.CLOSING),
+        JournalEntry(DAY, 3, "cancelled", lines, status=EntryStatus.CANCELLED),
+    ]
+    text = hledger_journal([], entries, "JPY")
+    assert "2025-04-01 * (1) opening  ; opening:\n" in text
+    assert "2025-04-01 * (2) closing  ; closing:\n" in text
+    assert "cancelled" not in text
+
+
+@pytest.mark.parametrize("code", ["", " 1", "1  2", "(1)", "[1]", "1;2", "*1", "1\t2"])
+def test_codes_that_mean_something_else_to_hledger_are_refused(code: str) -> None:
+    with pytest.raises(ValueError, match="hledger cannot read the account code"):
+        hledger_journal([Account(code, "x", AccountClass.NET_SALES)], [], "JPY")

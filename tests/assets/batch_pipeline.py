@@ -1,0 +1,97 @@
+"""A small pipeline on the tenant-batch mechanism, whose failures a test decides."""
+
+import os
+
+import dagster as dg
+
+from assets.partitions import month_tenant_partitions
+from assets.tenant_batch import (
+    Artefact,
+    CheckOutcome,
+    Stage,
+    StageResult,
+    StageWork,
+    TenantSelection,
+    for_each_tenant,
+    tenant_batch_assets,
+)
+from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
+from reports_pipeline.accounting.periods import Month
+from resources.stage_outcomes import StageOutcomes
+
+# stage -> tenants that fail in it; tests fill it
+failing: dict[str, set[str]] = {}
+# (stage, tenants) of every call
+calls: list[tuple[str, list[str]]] = []
+
+
+class FixedTenants:
+    """Every tenant is active but one."""
+
+    def active_ids(self, among: list[str]) -> list[str]:
+        return [tenant_id for tenant_id in among if tenant_id != "inactive"]
+
+
+def _work(stage: str, work: StageWork) -> StageResult:
+    calls.append((stage, list(work.tenant_ids)))
+
+    def make(tenant_id: str) -> Artefact:
+        if tenant_id in failing.get(stage, ()):
+            details: dict[str, str | int | float | None] = {"difference": 3}
+            raise TenantFailureError(
+                TenantFailure(tenant_id, FailureCode.LEDGER_IMBALANCE, details)
+            )
+        return Artefact(f"{stage}/{tenant_id}", {"made_by": dg.MetadataValue.text(stage)})
+
+    return for_each_tenant(work, make)
+
+
+def grains(work: StageWork) -> StageResult:
+    """One per month and tenant."""
+    return _work("grains", work)
+
+
+def flour(work: StageWork) -> StageResult:
+    """One per month and tenant."""
+    result = _work("flour", work)
+    result.checks.append(CheckOutcome("flour_is_white", not result.failures, {}))
+    return result
+
+
+def bread(work: StageWork) -> StageResult:
+    """One per month and tenant."""
+    return _work("bread", work)
+
+
+STAGES = [
+    Stage(grains),
+    Stage(flour, upstream=("grains",), checks={"flour_is_white": "No tenant failed."}),
+    Stage(bread, upstream=("flour",)),
+]
+
+
+def definitions() -> dg.Definitions:
+    assets = tenant_batch_assets(
+        STAGES,
+        month_tenant_partitions(Month(2025, 1)),
+        name="bakery",
+        group_name="bakery",
+        owners=["team:bakers"],
+        tenants_per_run=100,
+    )
+    return dg.Definitions(
+        assets=[assets],
+        jobs=[dg.define_asset_job("bake", selection=[assets])],
+        resources={
+            "stage_outcomes": StageOutcomes(os.environ["TEST_DATABASE_URL"]),
+            "tenants": FixedTenants(),
+            "tenant_selection": TenantSelection(),
+        },
+        executor=dg.in_process_executor.configured(
+            {"step_dependency_config": {"require_upstream_step_success": False}}
+        ),
+    )
+
+
+def job() -> dg.JobDefinition:
+    return definitions().resolve_job_def("bake")

@@ -1,0 +1,218 @@
+"""The mechanism through real runs: `dg.materialize` ignores the setting it depends on."""
+
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any, cast
+
+import dagster as dg
+import pytest
+
+from assets.tenant_batch import TenantSelection
+from reports_pipeline.accounting.periods import Month
+from tests.assets import batch_pipeline
+
+TENANTS = ["a", "b", "c", "d"]
+WHOLE_RANGE = {
+    "dagster/asset_partition_range_start": "2025-10|a",
+    "dagster/asset_partition_range_end": "2025-10|d",
+}
+
+
+@pytest.fixture
+def instance(
+    tmp_path: Path, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> Iterator[dg.DagsterInstance]:
+    monkeypatch.setenv("TEST_DATABASE_URL", database_url)
+    batch_pipeline.failing.clear()
+    batch_pipeline.calls.clear()
+    with dg.DagsterInstance.local_temp(
+        str(tmp_path), overrides={"telemetry": {"enabled": False}}
+    ) as instance:
+        instance.add_dynamic_partitions("tenant", [*TENANTS, "inactive"])
+        yield instance
+
+
+def run(
+    instance: dg.DagsterInstance,
+    tags: Mapping[str, str] | None = None,
+    run_config: Mapping[str, Any] | None = None,
+    retry_of: str | None = None,
+) -> dg.JobExecutionResult:
+    options = dg.ReexecutionOptions.from_failure(retry_of, instance) if retry_of else None
+    if retry_of:
+        # the web UI and the daemon set these two
+        tags = {**(tags or {}), "dagster/is_resume_retry": "true"}
+    return dg.execute_job(
+        dg.reconstructable(batch_pipeline.job),
+        instance=instance,
+        tags=dict(tags or {}),
+        run_config=run_config,
+        reexecution_options=options,
+    )
+
+
+def materialized(instance: dg.DagsterInstance, run_id: str, asset: str) -> set[str]:
+    """Tenants for which the run reported the asset."""
+    logs = instance.all_logs(run_id, of_type=dg.DagsterEventType.ASSET_MATERIALIZATION)
+    keys = set()
+    for log in logs:
+        event = log.get_dagster_event()
+        if event.asset_key == dg.AssetKey(asset):
+            assert event.partition is not None, "an unpartitioned materialization was reported"
+            keys.add(event.partition.split("|")[1])
+    return keys
+
+
+def shown_as_failed(instance: dg.DagsterInstance, asset: str) -> set[str]:
+    """Tenants that Dagster's pages show as failed: planned, not materialized, run failed."""
+    attempts = instance.event_log_storage.get_latest_asset_partition_materialization_attempts_without_materializations(  # noqa: E501
+        dg.AssetKey(asset)
+    )
+    failed_runs = {
+        run.run_id
+        for run in instance.get_runs(dg.RunsFilter(statuses=[dg.DagsterRunStatus.FAILURE]))
+    }
+    return {key.split("|")[1] for key, (run_id, _) in attempts.items() if run_id in failed_runs}
+
+
+def failed_tenants(result: dg.JobExecutionResult) -> list[dict[str, Any]]:
+    """What the step failures of a run say of its tenants."""
+    found: list[dict[str, Any]] = []
+    for event in result.get_step_failure_events():
+        failure = event.step_failure_data.user_failure_data
+        assert failure is not None
+        found += cast("list[dict[str, Any]]", failure.metadata["failed_tenants"].value)
+    return found
+
+
+def test_all_tenants_pass_through_all_stages(instance: dg.DagsterInstance) -> None:
+    result = run(instance, WHOLE_RANGE)
+    assert result.success
+    for asset in ("grains", "flour", "bread"):
+        assert materialized(instance, result.run_id, asset) == set(TENANTS)
+        assert shown_as_failed(instance, asset) == set()
+
+
+def test_a_failing_tenant_leaves_and_the_others_go_on(instance: dg.DagsterInstance) -> None:
+    batch_pipeline.failing["flour"] = {"b"}
+    result = run(instance, WHOLE_RANGE)
+    assert not result.success
+    assert materialized(instance, result.run_id, "grains") == set(TENANTS)
+    assert materialized(instance, result.run_id, "flour") == {"a", "c", "d"}
+    assert materialized(instance, result.run_id, "bread") == {"a", "c", "d"}
+    assert shown_as_failed(instance, "grains") == set()
+    assert shown_as_failed(instance, "flour") == {"b"}
+    assert shown_as_failed(instance, "bread") == {"b"}
+    [failure] = failed_tenants(result)
+    assert (failure["tenant_id"], failure["month"]) == ("b", "2025-10")
+    assert (failure["code"], failure["details"]) == ("LEDGER_IMBALANCE", {"difference": 3})
+
+
+def test_a_failed_check_is_reported_with_the_run(instance: dg.DagsterInstance) -> None:
+    batch_pipeline.failing["flour"] = {"b"}
+    result = run(instance, WHOLE_RANGE)
+    [evaluation] = result.get_asset_check_evaluations()
+    assert (evaluation.check_name, evaluation.passed) == ("flour_is_white", False)
+
+
+def test_re_execution_from_failure_works_on_the_failed_tenant_alone(
+    instance: dg.DagsterInstance,
+) -> None:
+    batch_pipeline.failing["grains"] = {"b"}
+    first = run(instance, WHOLE_RANGE)
+    batch_pipeline.failing.clear()
+    batch_pipeline.calls.clear()
+    second = run(instance, WHOLE_RANGE, retry_of=first.run_id)
+    assert second.success
+    assert batch_pipeline.calls == [("grains", ["b"]), ("flour", ["b"]), ("bread", ["b"])]
+    for asset in ("grains", "flour", "bread"):
+        assert shown_as_failed(instance, asset) == set()
+
+
+def test_tenants_that_were_fine_stay_fine_when_a_re_execution_fails_again(
+    instance: dg.DagsterInstance,
+) -> None:
+    batch_pipeline.failing["grains"] = {"b"}
+    first = run(instance, WHOLE_RANGE)
+    second = run(instance, WHOLE_RANGE, retry_of=first.run_id)
+    assert not second.success
+    assert shown_as_failed(instance, "bread") == {"b"}
+    batch_pipeline.failing.clear()
+    batch_pipeline.calls.clear()
+    third = run(instance, WHOLE_RANGE, retry_of=second.run_id)
+    assert third.success
+    assert [tenants for _, tenants in batch_pipeline.calls] == [["b"], ["b"], ["b"]]
+
+
+def test_a_selection_reports_on_its_own_tenants_only(instance: dg.DagsterInstance) -> None:
+    batch_pipeline.failing["grains"] = {"d"}
+    config = TenantSelection.run_config(Month(2025, 10), ["b", "d"])
+    result = run(instance, run_config=config)
+    assert not result.success
+    assert materialized(instance, result.run_id, "bread") == {"b"}
+    assert shown_as_failed(instance, "grains") == {"d"}
+    assert shown_as_failed(instance, "bread") == {"d"}
+
+
+def test_a_stage_never_takes_what_an_earlier_run_left_for_a_tenant_that_now_failed(
+    instance: dg.DagsterInstance,
+) -> None:
+    config = TenantSelection.run_config(Month(2025, 10), ["a", "b"])
+    assert run(instance, run_config=config).success
+    batch_pipeline.failing["grains"] = {"a"}
+    batch_pipeline.calls.clear()
+    second = run(instance, run_config=config)
+    assert batch_pipeline.calls == [("grains", ["a", "b"]), ("flour", ["b"]), ("bread", ["b"])]
+    assert [failure["code"] for failure in failed_tenants(second)] == ["LEDGER_IMBALANCE"]
+
+
+def test_a_later_stage_alone_says_what_it_lacks(instance: dg.DagsterInstance) -> None:
+    config = TenantSelection.run_config(Month(2025, 10), ["a"])
+    result = dg.execute_job(
+        dg.reconstructable(batch_pipeline.job),
+        instance=instance,
+        run_config=config,
+        asset_selection=[dg.AssetKey("flour")],
+    )
+    [failure] = failed_tenants(result)
+    assert failure["code"] == "INPUT_MISSING"
+    assert failure["details"] == {"stage": "grains", "code": None}
+    assert batch_pipeline.calls == []
+
+
+def test_an_inactive_tenant_yields_no_work(instance: dg.DagsterInstance) -> None:
+    config = TenantSelection.run_config(Month(2025, 10), ["a", "inactive"])
+    result = run(instance, run_config=config)
+    assert result.success
+    assert materialized(instance, result.run_id, "bread") == {"a"}
+
+
+def test_an_unexpected_error_is_the_tenants_own(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    class Fragile(set[str]):
+        def __contains__(self, tenant_id: object) -> bool:
+            if tenant_id == "c":
+                raise ZeroDivisionError("no flour")
+            return False
+
+    batch_pipeline.failing["flour"] = Fragile()
+    result = run(instance, WHOLE_RANGE)
+    [failure] = failed_tenants(result)
+    assert (failure["tenant_id"], failure["code"]) == ("c", "INTERNAL_ERROR")
+    assert "ZeroDivisionError: no flour" in failure["details"]["error"]
+    assert materialized(instance, result.run_id, "bread") == {"a", "b", "d"}
+
+
+def test_a_run_whose_tags_lie_about_its_partitions_is_refused(
+    instance: dg.DagsterInstance,
+) -> None:
+    # what a backfill of a job, rather than of assets, launched (dagster 28861, 30786)
+    lie = {
+        **WHOLE_RANGE,
+        "dagster/partition/month": "2025-10",
+        "dagster/partition/tenant": "a",
+    }
+    result = run(instance, lie)
+    assert not result.success
+    assert batch_pipeline.calls == []

@@ -1,0 +1,135 @@
+"""`make demo` as a newcomer sees it: every file is opened by a program that we did not write."""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from collections.abc import Iterator
+from email.utils import parseaddr
+from pathlib import Path
+
+import openpyxl
+import pytest
+
+from reports_pipeline.accounting.money import from_minor_units, minor_unit_exponent
+from reports_pipeline.accounting.reports import LineKind, StatementKind, TenantReports
+from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from reports_pipeline.documents.formats import format_amount
+from tests.end_to_end.stored import attachments, read_mail, stored_reports
+from tests.end_to_end.system import MONTH, System, new_system
+from tests.programs import require_program
+
+TENANTS = [f"t{number:04}" for number in range(1, 13)]
+
+
+@pytest.fixture(scope="module")
+def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
+    with new_system(tmp_path_factory.mktemp("demo")) as system:
+        yield system
+
+
+@pytest.fixture(scope="module")
+def printed(system: System) -> str:
+    return system.reports("demo", "--month", MONTH)
+
+
+@pytest.fixture(scope="module")
+def reports(system: System, printed: str) -> dict[str, TenantReports]:
+    return stored_reports(system.home, MONTH)
+
+
+def folder(system: System, tenant_id: str) -> Path:
+    return system.home / "documents" / "reports" / tenant_id / MONTH / "r1"
+
+
+def test_it_prints_what_became_of_every_tenant(system: System, printed: str) -> None:
+    rows = re.findall(r"^(t\d{4}) +(\d+) +(\d+)  (\w+)", printed, re.MULTILINE)
+    assert [row[0] for row in rows] == TENANTS
+    assert all((row[1], row[3]) == ("7", "delivered") for row in rows)
+    assert sum(int(row[2]) for row in rows) == len(system.mails())
+    assert "12 of 12 tenants delivered" in printed
+    assert str(system.home / "outbox" / MONTH) in printed
+
+
+def test_every_tenant_has_its_documents(system: System, printed: str) -> None:
+    for tenant_id in TENANTS:
+        names = {path.name for path in folder(system, tenant_id).iterdir()}
+        assert names == {*PDF_NAMES, *WORKBOOK_NAMES}
+
+
+def test_every_mail_carries_the_stored_documents_to_one_contact(
+    system: System, printed: str
+) -> None:
+    recipients = set()
+    for path in system.mails():
+        mail = read_mail(path)
+        tenant_id = path.name.split("_")[0]
+        stored = {path.read_bytes() for path in folder(system, tenant_id).iterdir()}
+        assert set(attachments(mail).values()) == stored
+        _, address = parseaddr(mail["To"])
+        assert (tenant_id, address) not in recipients
+        recipients.add((tenant_id, address))
+        body = mail.get_body(("plain",))
+        assert body is not None
+        assert mail["X-Report-Delivery-Id"][:4].upper() in body.get_content()
+
+
+def test_the_pdfs_show_the_figures_of_the_statements(
+    system: System, reports: dict[str, TenantReports]
+) -> None:
+    pdftotext = require_program("pdftotext")
+    for tenant_id in TENANTS:
+        company = reports[tenant_id].company
+        exponent = minor_unit_exponent(company.currency)
+        for kind in StatementKind:
+            pdf = folder(system, tenant_id) / f"{kind.value}.pdf"
+            text = subprocess.run(
+                [pdftotext, "-layout", str(pdf), "-"], capture_output=True, text=True, check=True
+            ).stdout
+            for line in reports[tenant_id].statement(kind).lines:
+                if line.kind is LineKind.HEADING or line.current is None:
+                    continue
+                figure = format_amount(abs(line.current), exponent)
+                assert figure in text, f"{pdf}: {line.key} {figure}"
+
+
+def test_libreoffice_recalculates_the_workbooks_to_the_figures_of_the_statements(
+    system: System, reports: dict[str, TenantReports], tmp_path: Path
+) -> None:
+    soffice = require_program("soffice")
+    for tenant_id in TENANTS:
+        for name in ("income_statement", "balance_sheet", "expense_claims"):
+            original = folder(system, tenant_id) / f"{name}.xlsx"
+            (tmp_path / f"{tenant_id}.{name}.xlsx").symlink_to(original)
+    recalculated = tmp_path / "recalculated"
+    subprocess.run(
+        [
+            soffice, "--headless", f"-env:UserInstallation=file://{tmp_path}/profile",
+            "--convert-to", "xlsx:Calc MS Excel 2007 XML", "--outdir", str(recalculated),
+            *sorted(map(str, tmp_path.glob("*.xlsx"))),
+        ],
+        check=True, capture_output=True, timeout=300,
+    )  # fmt: skip
+    for tenant_id in TENANTS:
+        report = reports[tenant_id]
+        currency = report.company.currency
+        for kind in (StatementKind.INCOME_STATEMENT, StatementKind.BALANCE_SHEET):
+            found = amounts(recalculated / f"{tenant_id}.{kind.value}.xlsx")
+            for line in report.statement(kind).lines:
+                if line.kind is not LineKind.HEADING and line.current is not None:
+                    assert float(abs(from_minor_units(line.current, currency))) in found, line
+        claims = amounts(recalculated / f"{tenant_id}.expense_claims.xlsx")
+        total = sum(claim.amount for claim in report.claims)
+        assert float(from_minor_units(total, currency)) in claims
+
+
+def amounts(path: Path) -> set[float]:
+    """The absolute values of all numbers in a workbook."""
+    book = openpyxl.load_workbook(path, data_only=True)
+    return {
+        abs(round(float(cell.value), 2))
+        for sheet in book
+        for row in sheet.iter_rows()
+        for cell in row
+        if isinstance(cell.value, int | float)
+    }

@@ -1,0 +1,355 @@
+import datetime
+import threading
+from collections.abc import Iterator
+from dataclasses import replace
+
+import psycopg
+import pytest
+
+from reports_pipeline.accounting.failures import FailureCode
+from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
+from reports_pipeline.delivery.errors import (
+    CorrectionPendingError,
+    IllegalMoveError,
+    LostClaimError,
+    RevisionConflictError,
+)
+from reports_pipeline.delivery.states import DeliveryState
+from resources.delivery_register import PostgresDeliveryRegister
+from tests.delivery.examples import LETTER, OCTOBER, SATO, SUZUKI, delivery
+
+
+@pytest.fixture
+def forgetful(revisions_url: str) -> Iterator[PostgresDeliveryRegister]:
+    """A register whose leases run out at once."""
+    with PostgresDeliveryRegister(
+        revisions_url, actor="run-2", lease=datetime.timedelta()
+    ) as register:
+        yield register
+
+
+def states(registered: RegisteredDelivery) -> list[str]:
+    return [message.state.value for message in registered.messages]
+
+
+def ready(register: PostgresDeliveryRegister, *recipients: Recipient) -> list[DeliveryMessage]:
+    registered = register.register(delivery(*recipients))
+    return register.release(register.verify(registered.messages))
+
+
+def posting(register: PostgresDeliveryRegister, *recipients: Recipient) -> DeliveryMessage:
+    return register.begin_posting(register.claim(ready(register, *recipients)[0]))
+
+
+def accepted(register: PostgresDeliveryRegister, *recipients: Recipient) -> DeliveryMessage:
+    return register.accept(posting(register, *recipients), "ses-1")
+
+
+def history(revisions_url: str) -> list[tuple[object, ...]]:
+    with psycopg.connect(revisions_url) as connection:
+        return connection.execute(
+            """
+            select recipient_no, version, from_state, to_state, actor, reason
+            from reporting.delivery_moves order by delivery_id, recipient_no, version
+            """
+        ).fetchall()
+
+
+def test_registering_twice_enters_once(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    first = register.register(delivery(SATO, SUZUKI))
+    assert states(first) == ["BUILT", "BUILT"]
+    assert [message.recipient for message in first.messages] == [SATO, SUZUKI]
+    assert first.letter == LETTER
+    assert first.documents == delivery().documents
+    assert register.register(delivery(SATO, SUZUKI)) == first
+    assert len(history(revisions_url)) == 2
+
+
+def test_a_rebuilt_letter_does_not_replace_the_registered_one(
+    register: PostgresDeliveryRegister,
+) -> None:
+    first = register.register(delivery(SATO))
+    rebuilt = delivery(SATO, letter=replace(LETTER, company_name="別の会社"))
+    assert register.register(rebuilt) == first
+
+
+def test_an_address_listed_twice_gets_one_message(register: PostgresDeliveryRegister) -> None:
+    again = Recipient("佐藤（経理）", "SATO@Yamada.example")
+    assert [m.recipient for m in register.register(delivery(SATO, again)).messages] == [SATO]
+
+
+def test_the_whole_way_of_a_mail_is_in_the_history(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    message = accepted(register, SATO)
+    assert (message.state, message.provider_id, message.attempts) == ("ACCEPTED", "ses-1", 1)
+    assert history(revisions_url) == [
+        (1, 1, None, "BUILT", "run-1", ""),
+        (1, 2, "BUILT", "VERIFIED", "run-1", ""),
+        (1, 3, "VERIFIED", "READY", "run-1", ""),
+        (1, 4, "READY", "CLAIMED", "run-1", ""),
+        (1, 5, "CLAIMED", "POSTING", "run-1", ""),
+        (1, 6, "POSTING", "ACCEPTED", "run-1", ""),
+    ]
+
+
+def test_a_throttled_mail_may_be_claimed_again(register: PostgresDeliveryRegister) -> None:
+    message = register.postpone(posting(register, SATO), "429")
+    assert message.state is DeliveryState.READY
+    assert register.begin_posting(register.claim(message)).attempts == 2
+
+
+def test_of_many_that_claim_at_once_exactly_one_wins(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    (message,) = ready(register, SATO)
+    start = threading.Barrier(8)
+    claims: list[DeliveryMessage] = []
+    losses: list[LostClaimError] = []
+
+    def claim() -> None:
+        with PostgresDeliveryRegister(revisions_url, actor="thread") as own:
+            own.read(OCTOBER, [])  # connect before the race
+            start.wait()
+            try:
+                claims.append(own.claim(message))
+            except LostClaimError as error:
+                losses.append(error)
+
+    threads = [threading.Thread(target=claim) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert (len(claims), len(losses)) == (1, 7)
+
+
+def test_of_many_that_register_at_once_one_enters(revisions_url: str) -> None:
+    start = threading.Barrier(4)
+    entered: list[RegisteredDelivery] = []
+
+    def enter() -> None:
+        with PostgresDeliveryRegister(revisions_url, actor="thread") as own:
+            own.read(OCTOBER, [])
+            start.wait()
+            entered.append(own.register(delivery(SATO, SUZUKI)))
+
+    threads = [threading.Thread(target=enter) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(entered) == 4
+    assert all(one == entered[0] for one in entered)
+
+
+def test_a_claim_is_kept_while_its_lease_runs(register: PostgresDeliveryRegister) -> None:
+    register.claim(ready(register, SATO)[0])
+    assert states(register.register(delivery(SATO))) == ["CLAIMED"]
+
+
+def test_a_claim_whose_lease_ran_out_is_free_again(
+    register: PostgresDeliveryRegister, forgetful: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    forgetful.claim(ready(forgetful, SATO)[0])
+    registered = register.register(delivery(SATO))
+    assert states(registered) == ["READY"]
+    assert history(revisions_url)[-1] == (1, 5, "CLAIMED", "READY", "run-1", "the lease ran out")
+    assert register.claim(registered.messages[0]).state is DeliveryState.CLAIMED
+
+
+def test_a_zombie_whose_lease_ran_out_does_not_post(
+    register: PostgresDeliveryRegister, forgetful: PostgresDeliveryRegister
+) -> None:
+    zombie = forgetful.claim(ready(forgetful, SATO)[0])
+    heir = register.claim(register.register(delivery(SATO)).messages[0])
+    assert heir.state is zombie.state is DeliveryState.CLAIMED
+    with pytest.raises(LostClaimError):
+        forgetful.begin_posting(zombie)
+    assert register.begin_posting(heir).attempts == 1
+
+
+def test_a_mail_left_in_posting_is_never_claimed_again(
+    register: PostgresDeliveryRegister, forgetful: PostgresDeliveryRegister
+) -> None:
+    posting(forgetful, SATO)
+    registered = register.register(delivery(SATO))
+    assert states(registered) == ["POSTING"]
+    with pytest.raises(IllegalMoveError):
+        register.claim(registered.messages[0])
+
+
+def test_a_move_as_of_an_old_version_moves_nothing(register: PostgresDeliveryRegister) -> None:
+    sato, suzuki = ready(register, SATO, SUZUKI)
+    register.claim(sato)
+    with pytest.raises(LostClaimError):
+        register.block([sato, suzuki], FailureCode.DOCUMENT_MISMATCH, "")
+    assert states(register.register(delivery(SATO, SUZUKI))) == ["CLAIMED", "READY"]
+
+
+def test_messages_of_many_tenants_move_in_one_statement(
+    register: PostgresDeliveryRegister,
+) -> None:
+    one = register.register(delivery(SATO))
+    other = register.register(delivery(SATO, SUZUKI, tenant_id="t0002"))
+    moved = register.verify([*one.messages, *other.messages])
+    assert [message.version for message in moved] == [2, 2, 2]
+    found = register.read(OCTOBER, ["t0001", "t0002", "t0003"])
+    assert set(found) == {"t0001", "t0002"}
+    assert states(*found["t0001"]) == ["VERIFIED"]
+    assert states(*found["t0002"]) == ["VERIFIED", "VERIFIED"]
+
+
+def test_contacts_may_come_later(register: PostgresDeliveryRegister) -> None:
+    assert register.register(delivery()).messages == ()
+    assert states(register.register(delivery(SATO))) == ["BUILT"]
+
+
+def test_a_corrected_address_replaces_the_refused_one(register: PostgresDeliveryRegister) -> None:
+    registered = register.register(delivery(replace(SATO, email="sato@")))
+    register.block(registered.messages, FailureCode.ADDRESS_REFUSED, "not an address")
+    assert states(register.register(delivery(SATO))) == ["BLOCKED", "BUILT"]
+
+
+def test_a_refused_address_stays_refused(register: PostgresDeliveryRegister) -> None:
+    registered = register.register(delivery(SATO))
+    register.block(registered.messages, FailureCode.ADDRESS_REFUSED, "suppressed")
+    assert states(register.register(delivery(SATO))) == ["BLOCKED"]
+
+
+def test_a_contact_refused_for_its_name_is_tried_under_its_new_name(
+    register: PostgresDeliveryRegister,
+) -> None:
+    registered = register.register(delivery(replace(SATO, name="佐藤\r\n")))
+    register.block(registered.messages, FailureCode.ADDRESS_REFUSED, "not a name")
+    registered = register.register(delivery(SATO))
+    assert states(registered) == ["BUILT"]
+    assert registered.messages[0].recipient == SATO
+
+
+def test_what_was_blocked_for_its_documents_is_verified_anew(
+    register: PostgresDeliveryRegister,
+) -> None:
+    register.block(ready(register, SATO), FailureCode.DOCUMENT_MISMATCH, "sha256")
+    registered = register.register(delivery(SATO))
+    assert states(registered) == ["BUILT"]
+    assert registered.messages[0].blocked_code is None
+
+
+def test_who_is_no_longer_a_contact_gets_nothing(register: PostgresDeliveryRegister) -> None:
+    ready(register, SATO, SUZUKI)
+    registered = register.register(delivery(SUZUKI))
+    assert states(registered) == ["BLOCKED", "READY"]
+    assert registered.messages[0].blocked_code is FailureCode.NO_RECIPIENT
+
+
+def test_nobody_is_added_after_a_mail_went_out(register: PostgresDeliveryRegister) -> None:
+    accepted(register, SATO)
+    assert states(register.register(delivery(SATO, SUZUKI))) == ["ACCEPTED"]
+
+
+def test_other_numbers_need_another_revision(register: PostgresDeliveryRegister) -> None:
+    register.register(delivery(SATO))
+    with pytest.raises(RevisionConflictError, match="other numbers"):
+        register.register(delivery(SATO, numbers_hash="b" * 64))
+
+
+def test_a_newer_revision_supersedes_what_has_not_gone_out(
+    register: PostgresDeliveryRegister,
+) -> None:
+    first, second, third = ready(register, SATO, SUZUKI, Recipient("高橋", "takahashi@y.example"))
+    claimed = register.claim(first)
+    register.block([second], FailureCode.ADDRESS_REFUSED, "")
+    assert states(register.register(delivery(SATO, revision=2))) == ["BUILT"]
+
+    old, new = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert (old.revision, states(old)) == (1, ["SUPERSEDED"] * 3)
+    assert (new.revision, states(new)) == (2, ["BUILT"])
+    with pytest.raises(LostClaimError):
+        register.begin_posting(claimed)
+    with pytest.raises(LostClaimError):
+        register.claim(third)
+    with pytest.raises(RevisionConflictError, match="outdated"):
+        register.register(delivery(SATO))
+
+
+def test_a_newer_revision_waits_while_the_earlier_may_have_gone_out(
+    register: PostgresDeliveryRegister,
+) -> None:
+    message = posting(register, SATO)
+    with pytest.raises(CorrectionPendingError) as raised:
+        register.register(delivery(SATO, revision=2))
+    assert raised.value.earlier_revision == 1
+    register.mark_unknown(message, "time-out")
+    with pytest.raises(CorrectionPendingError):
+        register.register(delivery(SATO, revision=2))
+    assert len(register.read(OCTOBER, ["t0001"])["t0001"]) == 1
+
+
+def test_a_newer_revision_of_a_mail_that_was_sent_needs_a_person(
+    register: PostgresDeliveryRegister,
+) -> None:
+    accepted(register, SATO)
+    with pytest.raises(CorrectionPendingError):
+        register.register(delivery(SATO, revision=2))
+
+
+def test_posting_is_on_disk_before_the_post(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute(f"alter database {connection.info.dbname} set synchronous_commit = off")
+        connection.execute("create table commits (state text, synchronous text)")
+        connection.execute(
+            """
+            create function note_commit() returns trigger language plpgsql as $$
+            begin
+                insert into commits values (new.state, current_setting('synchronous_commit'));
+                return new;
+            end $$
+            """
+        )
+        connection.execute(
+            "create trigger note_commit after update on reporting.delivery_messages"
+            " for each row execute function note_commit()"
+        )
+    posting(register, SATO)
+    with psycopg.connect(revisions_url) as connection:
+        commits = connection.execute("select state, synchronous from commits").fetchall()
+    assert commits == [
+        ("VERIFIED", "off"),
+        ("READY", "off"),
+        ("CLAIMED", "off"),
+        ("POSTING", "on"),
+    ]
+
+
+def test_the_register_survives_a_restart_of_the_database(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    register.register(delivery(SATO))
+    with psycopg.connect(revisions_url, autocommit=True) as admin:
+        admin.execute(
+            """
+            select pg_terminate_backend(pid) from pg_stat_activity
+            where datname = current_database() and pid <> pg_backend_pid()
+            """
+        )
+    with pytest.raises(psycopg.OperationalError):
+        register.register(delivery(SATO))
+    assert states(register.register(delivery(SATO))) == ["BUILT"]
+
+
+def test_the_database_knows_the_states(revisions_url: str) -> None:
+    with psycopg.connect(revisions_url) as connection:
+        row = connection.execute(
+            """
+            select string_agg(pg_get_constraintdef(oid), ' ') from pg_constraint
+            where conrelid = 'reporting.delivery_messages'::regclass and contype = 'c'
+            """
+        ).fetchone()
+    assert row is not None
+    for state in DeliveryState:
+        assert f"'{state}'" in row[0]

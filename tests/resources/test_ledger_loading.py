@@ -1,0 +1,65 @@
+"""Whole tenants are written, or nothing is."""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+import psycopg
+import pyarrow as pa
+import pytest
+
+from reports_pipeline.accounting.periods import Month
+from resources.ledger_loading import LedgerTables, TenantExistsError, load_ledger
+from resources.sample_ledger import SampleScale, sample_ledger
+
+
+def test_a_table_may_begin_with_an_empty_piece(database_url: str) -> None:
+    one = SampleScale(tenants=1, first_month=Month(2025, 2), months=2, lines_per_month=60)
+    [tables] = sample_ledger(one, seed=3)
+    pieces = {name: pa.concat_tables([table.slice(0, 0), table]) for name, table in tables.items()}
+    assert load_ledger(database_url, [pieces], replace=False).lines == len(tables["journal_lines"])
+
+
+def test_a_table_may_be_empty(database_url: str) -> None:
+    one = SampleScale(tenants=1, first_month=Month(2025, 2), months=2, lines_per_month=60)
+    [tables] = sample_ledger(one, seed=3)
+    without_claims = {**tables, "expense_claims": tables["expense_claims"].slice(0, 0)}
+    assert load_ledger(database_url, [without_claims], replace=False).claims == 0
+
+
+def test_batches_are_one_transaction(database_url: str) -> None:
+    def batches() -> Iterator[LedgerTables]:
+        two = SampleScale(tenants=2, first_month=Month(2025, 2), months=2, lines_per_month=120)
+        yield from sample_ledger(two, seed=3)
+        raise OSError("the source broke off")
+
+    with pytest.raises(OSError, match="broke off"):
+        load_ledger(database_url, batches(), replace=False)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from ledger.companies").fetchone() == (0,)
+
+
+def test_tenants_are_replaced_only_when_asked(database_url: str) -> None:
+    small = SampleScale(tenants=2, first_month=Month(2025, 2), months=2, lines_per_month=200)
+    first = load_ledger(database_url, sample_ledger(small, seed=3), replace=False)
+    with pytest.raises(TenantExistsError, match="t0001, t0002"):
+        load_ledger(database_url, sample_ledger(small, seed=3), replace=False)
+    assert load_ledger(database_url, sample_ledger(small, seed=3), replace=True) == first
+    shorter = SampleScale(tenants=2, first_month=Month(2025, 3), months=1, lines_per_month=200)
+    load_ledger(database_url, sample_ledger(shorter, seed=3), replace=True)
+    with psycopg.connect(database_url) as connection:
+        for table in ("balance_snapshots", "cash_flow_snapshots", "month_closings"):
+            months = connection.execute(f"select distinct month from ledger.{table}").fetchall()
+            assert months == [(datetime.date(2025, 3, 1),)]
+
+
+def test_a_failure_leaves_the_ledger_as_it_was(database_url: str) -> None:
+    small = SampleScale(tenants=2, first_month=Month(2025, 2), months=2, lines_per_month=200)
+    [tables] = sample_ledger(small, seed=3)
+    lines = tables["journal_lines"]
+    twice = {**tables, "journal_lines": pa.concat_tables([lines, lines.slice(0, 1)])}
+    with pytest.raises(psycopg.errors.UniqueViolation):
+        load_ledger(database_url, [twice], replace=False)
+    with psycopg.connect(database_url) as connection:
+        assert connection.execute("select count(*) from ledger.companies").fetchone() == (0,)

@@ -1,0 +1,235 @@
+"""The sample is the same at every making, and its books are such as an accountant would accept."""
+
+from __future__ import annotations
+
+import datetime
+
+import numpy as np
+import pandas as pd
+import psycopg
+import pyarrow as pa
+import pytest
+
+from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.charts import default_chart
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.documents.fonts import printable_characters
+from resources.ledger_loading import TABLES, LedgerTables, load_ledger
+from resources.sample_ledger import SampleScale, lines_per_tenant, sample_ledger, sample_tenant
+
+SCALE = SampleScale(tenants=40, first_month=Month(2024, 11), months=15, lines_per_month=8_000)
+
+
+@pytest.fixture(scope="module")
+def sample() -> dict[str, pd.DataFrame]:
+    return _frames(list(sample_ledger(SCALE, seed=7)))
+
+
+@pytest.fixture(scope="module")
+def posted(sample: dict[str, pd.DataFrame]) -> pd.DataFrame:
+    """Posted lines with debit - credit as `amount`, and the class of their account."""
+    classes = {account.account_code: account.account_class for account in default_chart("ja")}
+    lines = sample["journal_lines"].query("status == 'posted'")
+    return lines.assign(
+        amount=lines["debit"] - lines["credit"],
+        account_class=lines["account_code"].map(classes),
+        month=pd.to_datetime(lines["posted_on"]).dt.to_period("M"),
+    )
+
+
+def test_the_same_seed_makes_the_same_rows() -> None:
+    small = SampleScale(tenants=3, first_month=Month(2025, 1), months=4, lines_per_month=300)
+    assert list(sample_ledger(small, seed=1)) == list(sample_ledger(small, seed=1))
+    assert list(sample_ledger(small, seed=1)) != list(sample_ledger(small, seed=2))
+
+
+def test_a_tenant_does_not_depend_on_the_others() -> None:
+    alone = sample_tenant(9, 7, SCALE.first_month, SCALE.months, lines_per_month=200)
+    after_another = [
+        sample_tenant(number, 7, SCALE.first_month, SCALE.months, lines_per_month=200)
+        for number in (4, 9)
+    ][-1]
+    assert alone == after_another
+
+
+def test_a_company_is_the_same_in_a_smaller_sample(sample: dict[str, pd.DataFrame]) -> None:
+    few = SampleScale(tenants=3, first_month=Month(2025, 1), months=1, lines_per_month=200)
+    companies = _frames(list(sample_ledger(few, seed=7)))["companies"]
+    pd.testing.assert_frame_equal(companies, sample["companies"].head(3))
+
+
+def test_there_are_about_as_many_lines_as_were_asked_for(sample: dict[str, pd.DataFrame]) -> None:
+    asked = SCALE.lines_per_month * SCALE.months
+    assert len(sample["journal_lines"]) == pytest.approx(asked, rel=0.15)
+
+
+def test_few_companies_are_large_and_many_are_small() -> None:
+    sizes = lines_per_tenant(SampleScale(1_000, Month(2025, 1), 1, 1_000_000), seed=1)
+    assert sizes.max() > 20 * np.median(sizes)
+    assert np.median(sizes) < 0.6 * sizes.mean()
+    assert sizes.sum() == pytest.approx(1_000_000, rel=0.02)
+
+
+def test_every_entry_balances(posted: pd.DataFrame) -> None:
+    entries = posted.groupby(["tenant_id", "entry_id"])["amount"]
+    assert (entries.sum() == 0).all()
+    assert (entries.size() >= 2).all()
+    assert (posted["amount"] != 0).all()
+
+
+def test_lines_are_numbered_within_their_entries(sample: dict[str, pd.DataFrame]) -> None:
+    lines = sample["journal_lines"]
+    numbers = lines.groupby(["tenant_id", "entry_id"]).cumcount() + 1
+    assert (lines["line_no"] == numbers).all()
+    keys = ["tenant_id", "posted_on", "entry_id", "kind", "status"]
+    pd.testing.assert_frame_equal(
+        lines[keys].drop_duplicates(ignore_index=True), sample["journal_entries"][keys]
+    )
+
+
+def test_every_month_has_entries_and_no_other(posted: pd.DataFrame) -> None:
+    months = posted.groupby("tenant_id")["month"].agg(["min", "max", "nunique"])
+    assert set(months["min"].astype(str)) == {"2024-11"}
+    assert set(months["max"].astype(str)) == {"2026-01"}
+    assert set(months["nunique"]) == {15}
+
+
+def test_books_begin_with_one_opening_entry(posted: pd.DataFrame) -> None:
+    opening = posted[posted["kind"] == "opening"]
+    assert set(opening["posted_on"]) == {datetime.date(2024, 11, 1)}
+    assert set(opening["entry_id"]) == {1}
+    assert opening["tenant_id"].nunique() == SCALE.tenants
+    assert (opening["account_code"] < "4").all()
+
+
+def test_cash_never_runs_out(posted: pd.DataFrame) -> None:
+    cash = posted[posted["account_class"] == AccountClass.CASH_AND_DEPOSITS]
+    by_day = cash.groupby(["tenant_id", "account_code", "posted_on"])["amount"].sum()
+    assert (by_day.groupby(level=[0, 1]).cumsum() > 0).all()
+
+
+def test_receivables_and_payables_keep_their_side(posted: pd.DataFrame) -> None:
+    balances = posted.groupby(["account_code", "tenant_id"])["amount"].sum()
+    assert (balances["1210"] >= 0).all()
+    assert (balances["2110"] <= 0).all()
+
+
+def test_most_companies_earn_money_and_some_lose_it(posted: pd.DataFrame) -> None:
+    flows = posted[(posted["kind"] == "normal") & (posted["account_code"] >= "4")]
+    profits = -flows.groupby("tenant_id")["amount"].sum()
+    assert 0.5 < (profits > 0).mean() < 1
+
+
+def test_closing_entries_empty_the_accounts_of_a_fiscal_year(
+    sample: dict[str, pd.DataFrame], posted: pd.DataFrame
+) -> None:
+    closing = posted[posted["kind"] == "closing"]
+    starts = sample["companies"].set_index("tenant_id")["fiscal_year_start_month"]
+    months = closing["month"].dt.month % 12 + 1
+    assert (months == closing["tenant_id"].map(starts)).all()
+    assert 0 < closing["tenant_id"].nunique() < SCALE.tenants
+    for tenant_id, year_end in closing.groupby("tenant_id")["posted_on"].min().items():
+        flows = posted[
+            (posted["tenant_id"] == tenant_id)
+            & (posted["posted_on"] <= year_end)
+            & (posted["account_code"] >= "4")
+        ]
+        assert (flows.groupby("account_code")["amount"].sum() == 0).all()
+
+
+def test_consumption_tax_stands_apart_in_exclusive_books_only(
+    sample: dict[str, pd.DataFrame], posted: pd.DataFrame
+) -> None:
+    taxed = posted[posted["account_code"].isin(["1460", "2360"])]["tenant_id"].unique()
+    companies = sample["companies"]
+    exclusive = companies[companies["consumption_tax_basis"] == "exclusive"]["tenant_id"]
+    assert set(taxed) == set(exclusive)
+
+
+def test_some_entries_are_cancelled(sample: dict[str, pd.DataFrame]) -> None:
+    cancelled = sample["journal_entries"].query("status == 'cancelled'")
+    assert 0 < len(cancelled) < 0.01 * len(sample["journal_entries"])
+
+
+def test_accepted_claims_are_in_the_journal(
+    sample: dict[str, pd.DataFrame], posted: pd.DataFrame
+) -> None:
+    claims = sample["expense_claims"].query("status in ('paid', 'approved')")
+    entries = sample["journal_entries"]
+    about_claims = entries[entries["memo"].str.startswith(("経費精算 ", "Claim: "))]
+    owed = posted.merge(about_claims[["tenant_id", "entry_id"]]).query("account_code == '2310'")
+    pd.testing.assert_series_equal(
+        -owed.groupby("tenant_id")["amount"].sum(),
+        claims.groupby("tenant_id")["amount"].sum(),
+        check_names=False,
+    )
+    newest = sample["expense_claims"]["incurred_on"] >= datetime.date(2026, 1, 1)
+    assert set(sample["expense_claims"][newest]["status"]) == {"submitted", "approved", "rejected"}
+    assert set(sample["expense_claims"][~newest]["status"]) == {"paid", "rejected"}
+
+
+def test_companies_are_japanese(sample: dict[str, pd.DataFrame]) -> None:
+    companies = sample["companies"]
+    japanese = companies[companies["language"] == "ja"]
+    assert japanese["name"].str.contains("株式会社|有限会社|合同会社").all()
+    assert 0 < (companies["language"] == "en").mean() < 0.25
+    texts = "".join(sample["contacts"]["name"]) + "".join(sample["expense_claims"]["employee"])
+    assert {"髙", "﨑", "邉"} <= set(texts)
+
+
+def test_addresses_reach_nobody(sample: dict[str, pd.DataFrame]) -> None:
+    contacts = sample["contacts"]
+    assert contacts["email"].str.fullmatch(r"t\d{4}\.[1-3]@example\.(jp|com)").all()
+    assert contacts.groupby("tenant_id").size().between(1, 3).all()
+    assert contacts["tenant_id"].nunique() == SCALE.tenants
+
+
+def test_every_character_prints(sample: dict[str, pd.DataFrame]) -> None:
+    texts = [
+        *sample["companies"]["name"],
+        *sample["contacts"]["name"],
+        *sample["accounts"]["name"],
+        *sample["journal_entries"]["memo"].unique(),
+        *sample["expense_claims"][["employee", "category", "payee", "description"]].stack(),
+    ]
+    assert set("".join(texts)) - printable_characters() == set()
+
+
+def test_loaded_cash_flows_explain_the_change_of_cash(database_url: str) -> None:
+    small = SampleScale(tenants=8, first_month=Month(2025, 2), months=3, lines_per_month=1_000)
+    loaded = load_ledger(database_url, sample_ledger(small, seed=3), replace=False)
+    assert (loaded.tenants, loaded.first_month, loaded.last_month) == (
+        8,
+        Month(2025, 2),
+        Month(2025, 4),
+    )
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            """
+            with changes as (
+                select tenant_id, month,
+                       sum(debit - credit - opening_debit + opening_credit) as change
+                from ledger.balance_snapshots join ledger.accounts using (tenant_id, account_code)
+                where account_class = 'cash_and_deposits' group by 1, 2
+            ), flows as (
+                select tenant_id, month, sum(inflow - outflow) as flow
+                from ledger.cash_flow_snapshots group by 1, 2
+            )
+            select change, flow from changes full join flows using (tenant_id, month)
+            """
+        ).fetchall()
+    assert len(rows) == 8 * 3
+    assert [change for change, _ in rows] == [flow for _, flow in rows]
+
+
+def test_the_last_month_of_a_few_companies_is_open(sample: dict[str, pd.DataFrame]) -> None:
+    closings = sample["month_closings"].groupby("tenant_id")["month"].agg(["size", "max"])
+    still_open = closings["max"] < datetime.date(2026, 1, 1)
+    assert 0 < still_open.sum() < 0.3 * SCALE.tenants
+    assert (closings["size"] == np.where(still_open, 14, 15)).all()
+
+
+def _frames(batches: list[LedgerTables]) -> dict[str, pd.DataFrame]:
+    return {
+        name: pa.concat_tables([batch[name] for batch in batches]).to_pandas() for name in TABLES
+    }

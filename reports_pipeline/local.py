@@ -35,6 +35,8 @@ def dagster_variables(environment: LocalEnvironment) -> dict[str, str]:
     if url is None:
         url = create_database(environment.server_url, "dagster")
     return {
+        # Dagster's programs of this installation, also where it is not activated
+        "PATH": os.pathsep.join([str(Path(sys.executable).parent), os.environ.get("PATH", "")]),
         "DAGSTER_HOME": str(home),
         "REPORTS_HOME": str(settings.home),
         "REPORTS_DATABASE_URL": environment.database_url,

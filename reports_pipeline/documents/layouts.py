@@ -123,12 +123,13 @@ class StatementLayout:
 def statement_report(layout: StatementLayout, reports: TenantReports) -> Report:
     """The report of one statement."""
     texts = catalog(reports.company.language)
-    lines = reports.statement(layout.kind).lines
+    all_lines = reports.statement(layout.kind).lines
+    lines = [line for line in all_lines if not _prints_zeros_only(line, layout.measures)]
     rows = _statement_rows(layout, lines, texts)
     content = _Content(
         texts=texts,
-        accounts=tuple(line for line in lines if line.kind is LineKind.ACCOUNT),
-        lines={line.key: line for line in lines},
+        accounts=tuple(line for line in all_lines if line.kind is LineKind.ACCOUNT),
+        lines={line.key: line for line in all_lines},
         rows={row.key: row for row in rows},
         months=_month_names(reports, texts.language),
     )
@@ -228,6 +229,15 @@ def _report(reports: TenantReports, name: str, period: str) -> Report:
             texts.text("unit", currency=currency_name(company.currency, company.language)),
             texts.text(f"tax.{company.consumption_tax_basis}"),
         ),
+    )
+
+
+def _prints_zeros_only(line: StatementLine, measures: Sequence[_Measure]) -> bool:
+    """Whether an account is in the statement for its trend alone, which the table does not show."""
+    return (
+        line.kind is LineKind.ACCOUNT
+        and line.key.startswith("account:")
+        and not any(measure.value(line) for measure in measures)
     )
 
 

@@ -85,7 +85,8 @@ def _delivery(
     report: TenantReports, documents: list[StoredDocument], contacts: list[Contact]
 ) -> Delivery:
     company = report.company
-    lacking = {*PDF_NAMES, *WORKBOOK_NAMES} - {document.name for document in documents}
+    names = [*PDF_NAMES, *WORKBOOK_NAMES]
+    lacking = set(names) - {document.name for document in documents}
     if lacking:
         raise TenantFailureError(
             TenantFailure(
@@ -107,7 +108,7 @@ def _delivery(
         ),
         documents=tuple(
             DocumentReference(d.name, d.file_name, d.object_key, d.sha256, d.media_type)
-            for d in documents
+            for d in sorted(documents, key=lambda document: names.index(document.name))
         ),
         recipients=tuple(Recipient(contact.name, contact.email) for contact in contacts),
     )

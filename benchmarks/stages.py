@@ -17,7 +17,6 @@ import statistics
 import tempfile
 import time
 from collections import defaultdict
-from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
@@ -29,9 +28,11 @@ from assets.tenant_batch import StageWork, TenantSelection
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.local import dagster_variables
+from resources.database import create_database, temporary_postgres
 from resources.ledger_loading import load_ledger
 from resources.sample_ledger import SampleScale, sample_ledger
 
+_FIRST_MONTH = "2025-01"
 _LAST_MONTH = Month(2025, 10)
 _ROUNDS = 3
 
@@ -51,10 +52,18 @@ def main() -> None:
 
 def measure(tenants: int, lines_per_tenant: int) -> dict[str, float]:
     """Milliseconds a tenant (medians of the rounds), and the job relative to the pure stages."""
-    with ExitStack() as stack:
+    with temporary_postgres() as server_url, tempfile.TemporaryDirectory() as folder:
         direct, by_dagster = (
-            LocalEnvironment(_settings(Path(stack.enter_context(tempfile.TemporaryDirectory()))))
-            for _ in range(2)
+            LocalEnvironment(
+                Settings.from_environment(
+                    {
+                        "REPORTS_HOME": f"{folder}/{name}",
+                        "REPORTS_DATABASE_URL": create_database(server_url, name),
+                        "REPORTS_FIRST_MONTH": _FIRST_MONTH,
+                    }
+                )
+            )
+            for name in ("direct", "by_dagster")
         )
         scale = SampleScale(
             tenants, _LAST_MONTH.plus(-_ROUNDS), _ROUNDS + 1, tenants * lines_per_tenant
@@ -78,10 +87,6 @@ def measure(tenants: int, lines_per_tenant: int) -> dict[str, float]:
         "stages_ms_per_tenant": round(stages, 2),
         "job_over_stages": round(milliseconds["job"] / stages, 2),
     }
-
-
-def _settings(home: Path) -> Settings:
-    return Settings.from_environment({"REPORTS_HOME": str(home), "REPORTS_FIRST_MONTH": "2025-01"})
 
 
 def _run_stages(environment: LocalEnvironment, month: Month) -> dict[str, float]:
@@ -113,7 +118,7 @@ def _run_stages(environment: LocalEnvironment, month: Month) -> dict[str, float]
 def _run_job(environment: LocalEnvironment, month: Month) -> float:
     """Seconds of the same month as one Dagster run in this process."""
     os.environ.update(dagster_variables(environment))
-    os.environ["REPORTS_FIRST_MONTH"] = "2025-01"
+    os.environ["REPORTS_FIRST_MONTH"] = _FIRST_MONTH
     repository = ReconstructableRepository.for_module("reports_pipeline.definitions", "defs")
     config = TenantSelection.run_config(month, environment.tenants().active_ids())
     with dg.DagsterInstance.get() as instance:

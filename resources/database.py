@@ -208,6 +208,19 @@ class EmbeddedPostgres:
 
 
 @contextlib.contextmanager
+def temporary_postgres() -> Iterator[str]:
+    """A throw-away server for tests and measurements; yields the URL of its database
+    `postgres`. Its files are removed in the end."""
+    with tempfile.TemporaryDirectory() as folder:
+        server = EmbeddedPostgres(Path(folder) / "postgres", durable=False)
+        try:
+            with server as url:
+                yield url
+        finally:
+            shutil.rmtree(server.home(), ignore_errors=True)
+
+
+@contextlib.contextmanager
 def _locked(path: Path) -> Iterator[None]:
     with path.open("a") as file:
         fcntl.flock(file, fcntl.LOCK_EX)

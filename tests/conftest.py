@@ -3,25 +3,21 @@
 from __future__ import annotations
 
 import itertools
-import shutil
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
-from resources.database import EmbeddedPostgres, create_database, upgrade_schema
+from resources.database import create_database, temporary_postgres, upgrade_schema
 
 _numbers = itertools.count(1)
 
 
 @pytest.fixture(scope="session")
-def postgres_server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def postgres_server() -> Iterator[str]:
     """The URL of a throw-away server."""
-    server = EmbeddedPostgres(Path(tmp_path_factory.mktemp("postgres")), durable=False)
-    with server as url:
+    with temporary_postgres() as url:
         upgrade_schema(create_database(url, "template_reports"))
         yield url
-    shutil.rmtree(server.home())
 
 
 @pytest.fixture

@@ -166,22 +166,20 @@ def upgrade() -> None:
         create function ledger.month_cash_flows(tenants text[], month_start date)
         returns table (tenant_id text, account_code text, inflow bigint, outflow bigint)
         language sql stable as $$
-            with lines as (
-                select l.tenant_id, l.entry_id, l.posted_on, l.account_code, l.debit, l.credit,
-                       coalesce(a.account_class = 'cash_and_deposits', false) as is_cash
+            select lines.tenant_id, lines.account_code,
+                   sum(lines.credit)::bigint, sum(lines.debit)::bigint
+            from (
+                select l.tenant_id, l.account_code, l.debit, l.credit,
+                       a.account_class is not distinct from 'cash_and_deposits' as is_cash,
+                       bool_or(a.account_class = 'cash_and_deposits')
+                           over (partition by l.tenant_id, l.posted_on, l.entry_id) as touches_cash
                 from ledger.journal_lines l
                 left join ledger.accounts a using (tenant_id, account_code)
                 where l.tenant_id = any(tenants) and l.status = 'posted' and l.kind = 'normal'
                   and l.posted_on >= month_start
                   and l.posted_on < (month_start + interval '1 month')::date
-            ), cash_entries as (
-                select distinct lines.tenant_id, lines.posted_on, lines.entry_id
-                from lines where is_cash
-            )
-            select lines.tenant_id, lines.account_code,
-                   sum(lines.credit)::bigint, sum(lines.debit)::bigint
-            from lines join cash_entries using (tenant_id, posted_on, entry_id)
-            where not is_cash
+            ) lines
+            where lines.touches_cash and not lines.is_cash
             group by lines.tenant_id, lines.account_code
         $$
         """

@@ -8,7 +8,7 @@ setup(
         exclude=["*.fonts"],
     ),
     package_data={
-        "reports_pipeline": ["py.typed"],
+        "reports_pipeline": ["py.typed", "*.yaml"],
         "reports_pipeline.accounting": ["*.csv"],
         "reports_pipeline.documents": ["fonts/*", "catalogs/*.po"],
         "reports_pipeline.delivery": ["templates/*"],

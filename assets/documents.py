@@ -8,6 +8,7 @@ import dagster as dg
 
 from assets.tenant_batch import Artefact, StageResult, StageWork, for_each_tenant
 from reports_pipeline.accounting.assembly import tenant_reports
+from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
@@ -19,7 +20,7 @@ from reports_pipeline.documents.bundle import (
     render_workbooks,
 )
 from resources.batch_files import read_batches
-from resources.document_store import DocumentStore
+from resources.document_store import DocumentConflictError, DocumentStore
 from resources.report_register import ReportRegister, StoredDocument
 
 Renderer = Callable[[TenantReports, str], Sequence[Document]]
@@ -102,7 +103,15 @@ def _store(
     stored = []
     for document in render(report, footer):
         key = f"{folder}/{document.name}"
-        document_store.put(key, document.content)
+        try:
+            document_store.put(key, document.content)
+        except DocumentConflictError:
+            # Nothing says what the stored bytes show: a process may have died before it registered
+            # them, or the register may be older than the documents.
+            details: dict[str, str | int | float | None] = {"what": "stored otherwise", "key": key}
+            raise TenantFailureError(
+                TenantFailure(tenant_id, FailureCode.DOCUMENT_MISMATCH, details)
+            ) from None
         stored.append(
             StoredDocument(
                 tenant_id=tenant_id,

@@ -20,10 +20,12 @@ MONTH_DIMENSION, TENANT_DIMENSION = "month", "tenant"
 
 
 def month_tenant_partitions(first_month: Month) -> dg.MultiPartitionsDefinition:
-    """All tenants, for each month from `first_month` to the current one (provisional until its
-    end). Keys are `2026-10|t0001`: the dimensions in alphabetical order."""
+    """All tenants, for each month from `first_month` to the last that is over.
+
+    Keys are `2026-10|t0001`: the dimensions in alphabetical order.
+    """
     months = dg.MonthlyPartitionsDefinition(
-        start_date=str(first_month), fmt="%Y-%m", timezone="Asia/Tokyo", end_offset=1
+        start_date=str(first_month), fmt="%Y-%m", timezone="Asia/Tokyo"
     )
     return dg.MultiPartitionsDefinition({MONTH_DIMENSION: months, TENANT_DIMENSION: TENANTS})
 

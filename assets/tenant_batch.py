@@ -15,13 +15,16 @@ how this becomes Dagster assets.
 
 import inspect
 import logging
+import random
+import time
 import traceback
 import uuid
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Any, Protocol, TypeVar
+from dataclasses import dataclass, field, replace
+from typing import Any
 
 import dagster as dg
+from adbc_driver_manager import OperationalError as ReadOperationalError
 from dagster import OpExecutionContext
 from dagster._core.events import (
     AssetMaterializationPlannedData,
@@ -34,17 +37,28 @@ from dagster._core.storage.tags import (
     ASSET_RESUME_RETRY_TAG,
     RESUME_RETRY_TAG,
 )
+from psycopg import OperationalError
 
 from assets.partitions import MONTH_DIMENSION, TENANT_DIMENSION, partition_key
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.errors import LostClaimError, ThrottledError
 from reports_pipeline.documents.catalogs import failure_text
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
 
-T = TypeVar("T")
-
 Metadata = Mapping[str, dg.MetadataValue]
+
+# What the same call may not meet the next time: the network, a busy or restarting server.
+TRANSIENT_ERRORS = (
+    OperationalError,
+    ReadOperationalError,
+    ThrottledError,
+    LostClaimError,
+    ConnectionError,
+    TimeoutError,
+)
+_PAUSES_SECONDS = (0.2, 1.0, 5.0)
 
 
 class TenantSelection(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -84,6 +98,14 @@ class StageWork:
     inputs: Mapping[str, Mapping[str, str]]
     log: logging.Logger | dg.DagsterLogManager
 
+    def restricted_to(self, tenant_ids: Sequence[str]) -> "StageWork":
+        """The same for some of the tenants."""
+        inputs = {
+            stage: {tenant_id: artefacts[tenant_id] for tenant_id in tenant_ids}
+            for stage, artefacts in self.inputs.items()
+        }
+        return replace(self, tenant_ids=tenant_ids, inputs=inputs)
+
 
 @dataclass(frozen=True)
 class Artefact:
@@ -111,13 +133,6 @@ class StageResult:
     checks: list[CheckOutcome] = field(default_factory=list)
 
 
-class StageFunction(Protocol):
-    __name__: str
-    __doc__: str | None
-
-    def __call__(self, work: StageWork, /, **resources: Any) -> StageResult: ...
-
-
 @dataclass(frozen=True)
 class Stage:
     """One asset: its function (name and docstring are the asset's), and what it builds on."""
@@ -126,7 +141,6 @@ class Stage:
     upstream: tuple[str, ...] = ()
     kinds: frozenset[str] = frozenset()
     checks: Mapping[str, str] = field(default_factory=dict)  # name -> description
-    pool: str | None = None
 
     @property
     def name(self) -> str:
@@ -139,19 +153,29 @@ class Stage:
 
 
 def for_each_tenant(work: StageWork, make: Callable[[str], Artefact]) -> StageResult:
-    """Call `make` for every tenant; what one raises is that tenant's failure alone."""
+    """Call `make` for every tenant; what one raises is that tenant's failure alone.
+
+    What may pass by itself is tried again, a few times.
+    """
     result = StageResult()
     for tenant_id in work.tenant_ids:
         try:
-            result.artefacts[tenant_id] = make(tenant_id)
+            result.artefacts[tenant_id] = _with_patience(make, tenant_id)
         except TenantFailureError as error:
             result.failures.append(error.failure)
         except Exception as error:
             work.log.error(f"{tenant_id}: unexpected error\n{traceback.format_exc()}")
-            text = f"{type(error).__name__}: {error}"[:500]
-            failure = TenantFailure(tenant_id, FailureCode.INTERNAL_ERROR, {"error": text})
-            result.failures.append(failure)
+            result.failures.append(_internal_error(tenant_id, error))
     return result
+
+
+def _with_patience(make: Callable[[str], Artefact], tenant_id: str) -> Artefact:
+    for seconds in _PAUSES_SECONDS:
+        try:
+            return make(tenant_id)
+        except TRANSIENT_ERRORS:
+            time.sleep(random.uniform(0.5, 1.5) * seconds)  # noqa: S311 - spreads the callers
+    return make(tenant_id)
 
 
 def tenant_batch_assets(
@@ -172,7 +196,8 @@ def tenant_batch_assets(
         for stage in stages
         for check, description in stage.checks.items()
     ]
-    ops = {stage.name: _stage_op(stage) for stage in stages}
+    months = partitions.get_partitions_def_for_dimension(MONTH_DIMENSION)
+    ops = {stage.name: _stage_op(stage, months) for stage in stages}
     check_outputs = {
         spec.get_python_identifier(): (spec.asset_key.to_user_string(), spec.name)
         for spec in check_specs
@@ -214,7 +239,7 @@ def tenant_batch_assets(
     )
 
 
-def _stage_op(stage: Stage) -> dg.OpDefinition:
+def _stage_op(stage: Stage, months: dg.PartitionsDefinition) -> dg.OpDefinition:
     @dg.op(
         name=f"{stage.name}_stage",
         # A stage that was not chosen passes the work on, so no output is certain.
@@ -230,14 +255,17 @@ def _stage_op(stage: Stage) -> dg.OpDefinition:
             "tenants",
             "tenant_selection",
         },
-        pool=stage.pool,
+        # A database that restarts, say. What is wrong with a tenant is never retried.
+        retry_policy=dg.RetryPolicy(
+            max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+        ),
     )
     def run_stage(context: OpExecutionContext) -> Iterator[Any]:
         failures: list[tuple[Month, TenantFailure]] = []
         if stage.name in context.selected_output_names:
             checks: list[CheckOutcome] = []
             tenants: Tenants = context.resources.tenants
-            for month, chosen in _tenants_of_run(context):
+            for month, chosen in _tenants_of_run(context, months):
                 tenant_ids = tenants.active_ids(chosen)
                 if not tenant_ids:
                     context.log.info(f"{month}: none of the {len(chosen)} tenants is active")
@@ -254,7 +282,9 @@ def _stage_op(stage: Stage) -> dg.OpDefinition:
     return run_stage
 
 
-def _tenants_of_run(context: OpExecutionContext) -> Iterator[tuple[Month, list[str]]]:
+def _tenants_of_run(
+    context: OpExecutionContext, months: dg.PartitionsDefinition
+) -> Iterator[tuple[Month, list[str]]]:
     """The tenants of the run, by month: its selection if it has one, else its partitions."""
     selection: TenantSelection = context.resources.tenant_selection
     if selection.tenants:
@@ -262,6 +292,10 @@ def _tenants_of_run(context: OpExecutionContext) -> Iterator[tuple[Month, list[s
             raise dg.Failure(
                 "The run has both a tenant selection and partitions of its own; give it one.",
                 allow_retries=False,
+            )
+        if not months.has_partition_key(selection.month):
+            raise dg.Failure(
+                f"{selection.month!r} is no month of the partitions.", allow_retries=False
             )
         yield Month.parse(selection.month), selection.tenants
         return
@@ -289,33 +323,58 @@ def _run_month(
 ) -> StageResult:
     """Take the tenants of one month through the stage; record and report the fate of each."""
     outcomes: StageOutcomes = context.resources.stage_outcomes
-    is_selection = bool(context.resources.tenant_selection.tenants)
+    if context.resources.tenant_selection.tenants:
+        _report_planned(context, stage, month, tenant_ids)
     carried = _done_by_parent_run(context, stage, month, tenant_ids)
     tenant_ids = [tenant_id for tenant_id in tenant_ids if tenant_id not in carried]
-    if is_selection:
-        _report_planned(context, stage, month, tenant_ids)
 
     work, missing, left_out = _with_inputs(context, stage, month, tenant_ids, outcomes)
     resources = {key: getattr(context.resources, key) for key in stage.resource_keys}
-    result = stage.function(work, **resources) if work.tenant_ids else StageResult()
+    result = _run_isolated(stage, work, resources)
     result.failures += missing
     artefacts = {tenant_id: artefact.key for tenant_id, artefact in result.artefacts.items()}
     outcomes.record(stage.name, month, context.run_id, artefacts, [*result.failures, *left_out])
 
     materialized = {t: artefact.metadata for t, artefact in result.artefacts.items()}
-    if not is_selection:
-        # Dagster planned the whole range again; unless they are reported, tenants that were
-        # fine in the parent run would show as failed if this run fails.
-        for tenant_id, parent_run_id in carried.items():
-            materialized[tenant_id] = {
-                "unchanged_since_run": dg.DagsterRunMetadataValue(parent_run_id)
-            }
+    # All tenants of the run were planned again; unless they are reported, those that were fine in
+    # the parent run would show as failed if this run fails.
+    for tenant_id, parent_run_id in carried.items():
+        materialized[tenant_id] = {"unchanged_since_run": dg.DagsterRunMetadataValue(parent_run_id)}
     _report_materialized(context, stage, month, materialized)
     context.log.info(
         f"{stage.name} {month}: {len(result.artefacts)} done, {len(result.failures)} failed, "
         f"{len(carried)} unchanged since the parent run"
     )
     return result
+
+
+def _run_isolated(stage: Stage, work: StageWork, resources: Mapping[str, Any]) -> StageResult:
+    """Run the stage; if a tenant's data breaks the whole batch, find that tenant by halving."""
+    if not work.tenant_ids:
+        return StageResult()
+    try:
+        return stage.function(work, **resources)
+    except TRANSIENT_ERRORS:
+        raise
+    except Exception as error:
+        work.log.error(f"{len(work.tenant_ids)} tenants\n{traceback.format_exc()}")
+        if len(work.tenant_ids) == 1:
+            return StageResult(failures=[_internal_error(work.tenant_ids[0], error)])
+    result = StageResult()
+    middle = len(work.tenant_ids) // 2
+    for tenant_ids in (work.tenant_ids[:middle], work.tenant_ids[middle:]):
+        half = _run_isolated(stage, work.restricted_to(tenant_ids), resources)
+        result.artefacts |= half.artefacts
+        result.failures += half.failures
+        result.checks += half.checks
+    return result
+
+
+def _internal_error(tenant_id: str, error: Exception) -> TenantFailure:
+    # PostgreSQL takes neither lone surrogates nor NUL.
+    text = f"{type(error).__name__}: {error}"[:500].replace("\0", "")
+    text = text.encode("utf-8", "backslashreplace").decode()
+    return TenantFailure(tenant_id, FailureCode.INTERNAL_ERROR, {"error": text})
 
 
 def _done_by_parent_run(
@@ -370,11 +429,7 @@ def _with_inputs(
                 {"stage": upstream, "code": outcome.failure_code if outcome else None},
             )
     ready = [t for t in tenant_ids if t not in missing and t not in left_out]
-    of_ready = {
-        upstream: {tenant_id: found[tenant_id] for tenant_id in ready}
-        for upstream, found in inputs.items()
-    }
-    work = StageWork(month, ready, context.run_id, of_ready, context.log)
+    work = StageWork(month, tenant_ids, context.run_id, inputs, context.log).restricted_to(ready)
     reported = [failure for tenant_id, failure in missing.items() if tenant_id not in left_out]
     return work, reported, list(left_out.values())
 

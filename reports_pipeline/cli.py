@@ -7,6 +7,7 @@ import datetime
 import getpass
 import os
 import secrets
+import signal
 import sys
 import time
 from collections import Counter
@@ -31,32 +32,16 @@ from reports_pipeline.local import (
     run_command,
     running,
 )
+from reports_pipeline.month_option import MONTH
 from reports_pipeline.progress import (
     LaunchStalledError,
     MonthProgress,
     require_daemon,
     wait_for_runs,
 )
+from reports_pipeline.verification_cli import show_statement, verify_month
 from resources.launches import Launch
 
-
-class MonthType(click.ParamType[Month]):
-    """A month on the command line, YYYY-MM."""
-
-    name = "month"
-
-    def convert(
-        self, value: str | Month, param: click.Parameter | None, ctx: click.Context | None
-    ) -> Month:
-        if isinstance(value, Month):
-            return value
-        try:
-            return Month.parse(value)
-        except ValueError as error:
-            self.fail(str(error), param, ctx)
-
-
-MONTH = MonthType()
 TOKYO = ZoneInfo("Asia/Tokyo")
 
 
@@ -64,6 +49,8 @@ TOKYO = ZoneInfo("Asia/Tokyo")
 @click.pass_context
 def main(context: click.Context) -> None:
     """Monthly financial reports, from the ledger to the mailbox."""
+    # Asked to end, a command still leaves its servers in order.
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
         context.obj = LocalEnvironment(Settings.from_environment())
     except SettingError as error:
@@ -71,6 +58,8 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(ledger)
+main.add_command(show_statement)
+main.add_command(verify_month)
 
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
@@ -89,7 +78,7 @@ def exec_command(environment: LocalEnvironment, command: Sequence[str]) -> None:
 @click.pass_obj
 def database_url(environment: LocalEnvironment) -> None:
     """Print the address of the database, for psql and other programs."""
-    click.echo(environment.ledger_url)
+    click.echo(environment.database_url)
 
 
 @main.command()
@@ -106,8 +95,14 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
             click.echo("The ledger is empty; fill it with `reports ledger sample` or `import`.")
     click.echo(f"Dagster: http://127.0.0.1:{port}   files: {environment.settings.home}")
     command = ["dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
-    with document_server(environment):
-        sys.exit(run_command(environment, [sys.executable, "-m", *command, "-m", DEFINITIONS]))
+    try:
+        with document_server(environment):
+            sys.exit(run_command(environment, [sys.executable, "-m", *command, "-m", DEFINITIONS]))
+    except OSError as error:
+        raise click.ClickException(
+            f"documents cannot be shown at {environment.settings.document_links} "
+            f"(REPORTS_DOCUMENT_LINKS): {error}"
+        ) from None
 
 
 @main.command()
@@ -142,12 +137,12 @@ def backfill(
     with _instance(environment) as instance:
         try:
             require_daemon(instance)
-            if wait:
-                wait_for_runs(instance, launch, check_daemon=lambda: require_daemon(instance))
+            if not wait:
+                return
+            run_ids = wait_for_runs(instance, launch, check_daemon=lambda: require_daemon(instance))
         except LaunchStalledError as error:
             raise click.ClickException(f"{launch.launch_id} is written down. {error}") from None
-    if wait:
-        sys.exit(_show_result(environment, launch))
+    sys.exit(_show_result(environment, launch, run_ids))
 
 
 @main.command()
@@ -188,10 +183,21 @@ def demo(context: click.Context, tenant_count: int, month: Month | None, seed: i
                 raise LaunchStalledError(f"Dagster's daemon stopped; see {log}")
 
         with _instance(environment) as instance:
-            wait_for_runs(instance, launch, check_daemon=check_daemon)
-    exit_code = _show_result(environment, launch)
+            try:
+                run_ids = wait_for_runs(instance, launch, check_daemon=check_daemon)
+            except LaunchStalledError as error:
+                raise click.ClickException(str(error)) from None
+    exit_code = _show_result(environment, launch, run_ids)
     click.echo(f"{time.monotonic() - started:.1f} s, Dagster's start included")
     sys.exit(exit_code)
+
+
+def _operator() -> str:
+    """Who asks; a container's account may have no name."""
+    try:
+        return getpass.getuser()
+    except (KeyError, OSError):
+        return f"uid {os.getuid()}"
 
 
 def _this_month() -> Month:
@@ -214,10 +220,10 @@ def _load_sample(
 def _request(environment: LocalEnvironment, month: Month, tenant_ids: list[str] | None) -> Launch:
     """Write down an operator's launch."""
     settings = environment.settings
-    this_month = _this_month()
-    if not settings.first_month <= month <= this_month:
+    last_month = _this_month().plus(-1)
+    if not settings.first_month <= month <= last_month:
         raise click.ClickException(
-            f"{month} is outside the window {settings.first_month} to {this_month} "
+            f"{month} is outside the window {settings.first_month} to {last_month} "
             "(REPORTS_FIRST_MONTH)."
         )
     moment = datetime.datetime.now(TOKYO).strftime("%Y%m%d-%H%M%S")
@@ -229,7 +235,7 @@ def _request(environment: LocalEnvironment, month: Month, tenant_ids: list[str] 
             month=month,
             tenant_ids=tenant_ids,
             tenants_per_run=settings.tenants_per_run,
-            requested_by=getpass.getuser(),
+            requested_by=_operator(),
         )
     except UnknownTenantsError as error:
         raise click.ClickException(str(error)) from None
@@ -238,12 +244,17 @@ def _request(environment: LocalEnvironment, month: Month, tenant_ids: list[str] 
     return launch
 
 
-def _show_result(environment: LocalEnvironment, launch: Launch) -> int:
-    """Print what became of each tenant of a launch; returns the exit code."""
+def _show_result(environment: LocalEnvironment, launch: Launch, run_ids: set[str]) -> int:
+    """Print what these runs made of each tenant of a launch; returns the exit code."""
     tenant_ids = sorted(tenant_id for batch in launch.batches for tenant_id in batch)
     month = launch.month
-    progress = MonthProgress.read(environment.stage_outcomes(), month, tenant_ids)
-    documents = environment.report_register().documents(month, tenant_ids)
+    progress = MonthProgress.read(environment.stage_outcomes(), month, tenant_ids, run_ids)
+    delivered = set(progress.delivered)
+    documents: dict[str, int] = {}  # of the newest revision, which is read last
+    for (tenant_id, _), stored in (
+        environment.report_register().documents(month, tenant_ids).items()
+    ):
+        documents[tenant_id] = len(stored)
     names = environment.tenants().names(tenant_ids)
     with environment.delivery_register("operator") as register:
         deliveries = register.read(month, tenant_ids)
@@ -253,19 +264,17 @@ def _show_result(environment: LocalEnvironment, launch: Launch) -> int:
     }
     click.echo(f"\n{'tenant':10}{'documents':>10}{'mails':>7}  result")
     for tenant_id in tenant_ids:
-        newest = max((r for t, r in documents if t == tenant_id), default=0)
-        failure = progress.failures.get(tenant_id)
-        delivered = tenant_id in progress.delivered
-        result = f"{failure.code}: {failure_text(failure, 'ja')}" if failure else "delivered"
+        result = "delivered" if tenant_id in delivered else "not finished"
+        if (failure := progress.failures.get(tenant_id)) is not None:
+            result = f"{failure.code}: {failure_text(failure, 'ja')}"
         click.echo(
-            f"{tenant_id:10}{len(documents.get((tenant_id, newest), [])):>10}"
-            f"{mails.get(tenant_id, 0):>7}  {result if failure or delivered else 'not finished'}"
-            f"  {names.get(tenant_id, '')}"
+            f"{tenant_id:10}{documents.get(tenant_id, 0):>10}{mails.get(tenant_id, 0):>7}"
+            f"  {result}  {names.get(tenant_id, '')}"
         )
-    click.echo(f"\n{len(progress.delivered)} of {len(tenant_ids)} tenants delivered")
+    click.echo(f"\n{len(delivered)} of {len(tenant_ids)} tenants delivered")
     click.echo(f"documents: {environment.documents_folder / 'reports'}")
     click.echo(f"mails:     {environment.outbox_folder / str(month)}")
-    return 0 if len(progress.delivered) == len(tenant_ids) else 1
+    return 0 if len(delivered) == len(tenant_ids) else 1
 
 
 @contextlib.contextmanager

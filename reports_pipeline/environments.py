@@ -7,7 +7,7 @@
 | REPORTS_DATABASE_URL | PostgreSQL with the register, and the ledger unless named | embedded |
 | REPORTS_LEDGER_URL | PostgreSQL with the ledger, such as a read-only replica | as above |
 | REPORTS_DAGSTER_URL | PostgreSQL with Dagster's own tables | with the register |
-| REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | 17 months before this one |
+| REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | 18 months before this one |
 | REPORTS_TENANTS_PER_RUN | tenants in one run | 100 |
 | REPORTS_DOCUMENT_LINKS | address under which documents open in a browser | http://127.0.0.1:3001 |
 | REPORTS_MAIL_FROM | sender of the mails | FinanceFlow <reports@financeflow.example> |
@@ -22,11 +22,15 @@ import functools
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from email.policy import EmailPolicy
 from pathlib import Path
+from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.delivery.messages import MailSettings
+from reports_pipeline.delivery.deliveries import Recipient
+from reports_pipeline.delivery.errors import BadAddressError
+from reports_pipeline.delivery.messages import MailSettings, recipient_address
 from resources.database import EmbeddedPostgres, create_database, upgrade_schema
 from resources.delivery_register import DeliveryRegister, PostgresDeliveryRegister
 from resources.document_store import DocumentStore, LocalDocumentStore
@@ -41,6 +45,12 @@ from resources.tenants import Tenants
 # 5,000 tenants times 18 months stay below the 100,000 partitions that Dagster advises at most.
 _MONTHS_IN_WINDOW = 18
 _TOKYO = ZoneInfo("Asia/Tokyo")
+_URL_SCHEMES = {
+    "REPORTS_DATABASE_URL": ("postgresql://",),
+    "REPORTS_LEDGER_URL": ("postgresql://",),
+    # Dagster's programs are handed a URL that names the driver.
+    "REPORTS_DAGSTER_URL": ("postgresql://", "postgresql+psycopg2://"),
+}
 
 
 class SettingError(ValueError):
@@ -68,13 +78,18 @@ class Settings:
             SettingError: a value cannot be used.
         """
         read = os.environ if variables is None else variables
-        environment = read.get("REPORTS_ENVIRONMENT", "local")
+        environment = read.get("REPORTS_ENVIRONMENT") or "local"
         if environment != "local":
             raise SettingError(f"REPORTS_ENVIRONMENT: no such environment: {environment!r}")
+        for name, schemes in _URL_SCHEMES.items():
+            url = read.get(name)
+            if url and not url.startswith(schemes):
+                # The value is not shown: it may hold a password.
+                raise SettingError(f"{name}: must begin with {schemes[0]}")
         this_month = Month.of(datetime.datetime.now(_TOKYO).date())
         try:
             first_month = Month.parse(
-                read.get("REPORTS_FIRST_MONTH") or str(this_month.plus(1 - _MONTHS_IN_WINDOW))
+                read.get("REPORTS_FIRST_MONTH") or str(this_month.plus(-_MONTHS_IN_WINDOW))
             )
         except ValueError as error:
             raise SettingError(f"REPORTS_FIRST_MONTH: {error}") from None
@@ -84,6 +99,12 @@ class Settings:
             tenants_per_run = 0
         if tenants_per_run < 1:
             raise SettingError("REPORTS_TENANTS_PER_RUN: must be a whole number from 1")
+        document_links = read.get("REPORTS_DOCUMENT_LINKS") or "http://127.0.0.1:3001"
+        if not _is_web_address(document_links):
+            raise SettingError(f"REPORTS_DOCUMENT_LINKS: not a web address: {document_links!r}")
+        mail_from = read.get("REPORTS_MAIL_FROM") or "FinanceFlow <reports@financeflow.example>"
+        if not _is_mail_address(mail_from):
+            raise SettingError(f"REPORTS_MAIL_FROM: not one mail address: {mail_from!r}")
         return cls(
             home=Path(read.get("REPORTS_HOME") or "var").resolve(),
             database_url=read.get("REPORTS_DATABASE_URL") or None,
@@ -91,9 +112,29 @@ class Settings:
             dagster_url=read.get("REPORTS_DAGSTER_URL") or None,
             first_month=first_month,
             tenants_per_run=tenants_per_run,
-            document_links=read.get("REPORTS_DOCUMENT_LINKS") or "http://127.0.0.1:3001",
-            mail_from=read.get("REPORTS_MAIL_FROM") or "FinanceFlow <reports@financeflow.example>",
+            document_links=document_links,
+            mail_from=mail_from,
         )
+
+
+def _is_web_address(text: str) -> bool:
+    try:
+        address = urlsplit(text)
+        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+    except ValueError:  # of the port, or of an IPv6 address
+        return False
+
+
+def _is_mail_address(text: str) -> bool:
+    """One address, with a name or without, as the header From takes it."""
+    addresses = EmailPolicy().header_factory("From", text).addresses
+    if len(addresses) != 1 or not text.isprintable():
+        return False
+    try:
+        recipient_address(Recipient(addresses[0].display_name, addresses[0].addr_spec))
+    except BadAddressError:
+        return False
+    return True
 
 
 class LocalEnvironment:

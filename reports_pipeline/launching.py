@@ -68,10 +68,19 @@ def request_launch(
     return launch
 
 
+def runs_of(instance: dg.DagsterInstance, launch_id: str) -> list[dg.DagsterRun]:
+    """The runs of a launch, automatic retries among them.
+
+    A run that was created and never submitted is none: its daemon died in between, and Dagster
+    submits it when it is requested again under its key.
+    """
+    runs = instance.get_runs(dg.RunsFilter(tags={LAUNCH_TAG: launch_id}))
+    return [run for run in runs if run.status is not dg.DagsterRunStatus.NOT_STARTED]
+
+
 def missing_runs(instance: dg.DagsterInstance, launch: Launch) -> list[dg.RunRequest]:
     """A request for every batch of the launch that has no run yet."""
-    runs = instance.get_runs(dg.RunsFilter(tags={LAUNCH_TAG: launch.launch_id}))
-    launched = {run.tags[BATCH_TAG] for run in runs}
+    launched = {run.tags[BATCH_TAG] for run in runs_of(instance, launch.launch_id)}
     return [request for request in _run_requests(launch) if request.tags[BATCH_TAG] not in launched]
 
 
@@ -83,8 +92,11 @@ def month_runs(
     Nothing is written down, so evaluating the schedule as a test changes nothing.
     """
     launch_id = f"month-{month}"
-    runs = instance.get_runs(dg.RunsFilter(tags={LAUNCH_TAG: launch_id}))
-    launched = {tenant_id for run in runs for tenant_id in TenantSelection.of_run(run)}
+    launched = {
+        tenant_id
+        for run in runs_of(instance, launch_id)
+        for tenant_id in TenantSelection.of_run(run)
+    }
     remaining = [tenant_id for tenant_id in tenants.active_ids() if tenant_id not in launched]
     counts = tenants.line_counts(month, remaining)
     return _run_requests(Launch(launch_id, month, balanced_batches(counts, tenants_per_run)))

@@ -4,20 +4,26 @@ from __future__ import annotations
 
 import contextlib
 import functools
+import io
 import os
 import signal
 import subprocess
 import sys
 import threading
+import time
 from collections.abc import Iterator, Sequence
+from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from importlib.resources import files
 from pathlib import Path
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 from reports_pipeline.environments import LocalEnvironment
 from resources.database import create_database
 
+_SECONDS_TO_END = 20
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
 DEFINITIONS = "reports_pipeline.definitions"
 
 
@@ -81,22 +87,41 @@ def running(
             stdin=subprocess.DEVNULL,
             stdout=output,
             stderr=output,
+            start_new_session=True,
         )
         try:
             yield process
         finally:
             process.terminate()
-            try:
-                process.wait(timeout=30)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            with contextlib.suppress(subprocess.TimeoutExpired):
+                process.wait(timeout=_SECONDS_TO_END)
+            _end_group(process)
+
+
+def _end_group(leader: subprocess.Popen[bytes]) -> None:
+    """End what a service left behind: its code server, while the database still answers it."""
+    deadline = time.monotonic() + _SECONDS_TO_END
+    with contextlib.suppress(ProcessLookupError):
+        while time.monotonic() < deadline:
+            leader.poll()  # a zombie would keep its group alive
+            os.killpg(leader.pid, signal.SIGTERM)
+            time.sleep(0.1)
+        # Not until all are gone: in a container, nobody may wait for an orphan that has ended.
+        os.killpg(leader.pid, signal.SIGKILL)
+    leader.wait()
 
 
 @contextlib.contextmanager
 def document_server(environment: LocalEnvironment) -> Iterator[None]:
-    """Show the documents folder at the address that Dagster's pages link to."""
+    """Show tenants' documents at the address that Dagster's pages link to, if that is here.
+
+    Raises:
+        OSError: the address is taken, or not ours to take.
+    """
     address = urlsplit(environment.settings.document_links)
+    if address.hostname not in _LOOPBACK:
+        yield
+        return
     environment.documents_folder.mkdir(parents=True, exist_ok=True)
     handler = functools.partial(_DocumentHandler, directory=str(environment.documents_folder))
     with ThreadingHTTPServer(("127.0.0.1", address.port or 80), handler) as server:
@@ -110,7 +135,17 @@ def document_server(environment: LocalEnvironment) -> Iterator[None]:
 
 
 class _DocumentHandler(SimpleHTTPRequestHandler):
-    """Serves files quietly, and only those under the folder."""
+    """Serves documents by their full path, quietly; no listings, and nothing else."""
+
+    def send_head(self) -> io.BytesIO | BinaryIO | None:
+        # The path of the file, not of the request, which may go up again (/reports/../…).
+        if not Path(self.translate_path(self.path)).is_relative_to(Path(self.directory, "reports")):
+            self.send_error(HTTPStatus.NOT_FOUND)
+            return None
+        return super().send_head()
+
+    def list_directory(self, path: str | os.PathLike[str]) -> None:  # noqa: ARG002
+        self.send_error(HTTPStatus.NOT_FOUND)
 
     def log_message(self, format: str, *args: object) -> None:
         """Nothing: the terminal belongs to Dagster."""

@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
+import functools
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass
 
 import dagster as dg
+from dagster._core.storage.tags import WILL_RETRY_TAG
 
 from assets.monthly_reports import STAGES
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.launching import LAUNCH_TAG, missing_runs
+from reports_pipeline.launching import missing_runs, runs_of
 from resources.launches import Launch
 from resources.stage_outcomes import StageOutcome, StageOutcomes
 
@@ -33,20 +35,31 @@ class MonthProgress:
 
     @classmethod
     def read(
-        cls, stage_outcomes: StageOutcomes, month: Month, tenant_ids: Sequence[str]
+        cls,
+        stage_outcomes: StageOutcomes,
+        month: Month,
+        tenant_ids: Sequence[str],
+        run_ids: Collection[str] | None = None,
     ) -> MonthProgress:
-        return cls(
-            month,
-            {stage.name: stage_outcomes.read(stage.name, month, tenant_ids) for stage in STAGES},
-        )
+        """The last outcomes of these tenants; those that came of one of `run_ids` only, if given:
+        a run that died before its first outcome leaves those of the run before it."""
+        outcomes = {}
+        for stage in STAGES:
+            found = stage_outcomes.read(stage.name, month, tenant_ids)
+            outcomes[stage.name] = {
+                tenant_id: outcome
+                for tenant_id, outcome in found.items()
+                if run_ids is None or outcome.run_id in run_ids
+            }
+        return cls(month, outcomes)
 
-    @property
+    @functools.cached_property
     def delivered(self) -> list[str]:
         """Tenants whose last stage is done, in order."""
         last = self.outcomes[STAGES[-1].name]
         return sorted(tenant_id for tenant_id, o in last.items() if o.artefact is not None)
 
-    @property
+    @functools.cached_property
     def failures(self) -> dict[str, TenantFailure]:
         """Each failed tenant with the failure of the first stage that failed."""
         failures: dict[str, TenantFailure] = {}
@@ -63,17 +76,26 @@ class MonthProgress:
 
 def wait_for_runs(
     instance: dg.DagsterInstance, launch: Launch, *, check_daemon: Callable[[], None]
-) -> None:
-    """Return when every batch of the launch has a run that has ended.
+) -> set[str]:
+    """Return when every batch of the launch has a run that has ended; returns the runs' ids.
 
     `check_daemon` raises LaunchStalledError when nobody would start the runs.
     """
     while True:
-        runs = instance.get_runs(dg.RunsFilter(tags={LAUNCH_TAG: launch.launch_id}))
-        if runs and not missing_runs(instance, launch) and all(run.is_finished for run in runs):
-            return
+        # Runs are read after it is known that none is missing: one may be created in between.
+        if not missing_runs(instance, launch):
+            runs = runs_of(instance, launch.launch_id)
+            retried = {run.parent_run_id for run in runs}
+            if all(_has_ended(run, retried) for run in runs):
+                return {run.run_id for run in runs}
         check_daemon()
         time.sleep(0.5)
+
+
+def _has_ended(run: dg.DagsterRun, retried: Collection[str | None]) -> bool:
+    """Whether nothing more will come of a run: the daemon may be about to retry it."""
+    awaits_retry = run.tags.get(WILL_RETRY_TAG) == "true" and run.run_id not in retried
+    return run.is_finished and not awaits_retry
 
 
 def require_daemon(instance: dg.DagsterInstance) -> None:

@@ -94,6 +94,7 @@ def _failure_notice(context: dg.RunFailureSensorContext) -> Notice:
             f"{tenant[f'message_{language}']}"
             for tenant in tenants[:_MOST_TENANTS_SHOWN]
         )
+        + ("\n…" if len(tenants) > _MOST_TENANTS_SHOWN else "")
         or str(context.failure_event.message)
         for language in LANGUAGES
     }

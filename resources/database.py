@@ -11,9 +11,12 @@ import hashlib
 import importlib.util
 import os
 import pwd
+import re
 import shutil
+import stat
 import subprocess
 import tempfile
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 from typing import IO
@@ -22,10 +25,14 @@ import psycopg
 import sqlalchemy
 from alembic import command
 from alembic.config import Config
+from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 from psycopg import sql
 
 # Locks the schema while it is upgraded, so that two services may start at once.
 _SCHEMA_LOCK_ID = 7_301_142
+# Dagster may keep its own tables, and its own `alembic_version`, in the same database.
+_VERSION_TABLE = "reports_schema_version"
 
 
 class DatabaseUnavailableError(RuntimeError):
@@ -33,22 +40,30 @@ class DatabaseUnavailableError(RuntimeError):
 
 
 def upgrade_schema(url: str) -> None:
-    """Bring the `ledger` and `reporting` schemas at `url` to the newest version."""
+    """Bring the `ledger` and `reporting` schemas at `url` to the newest version.
+
+    A schema that is newer than this code stays: while a deployment rolls, older tasks go on.
+    """
     config = Config()
     config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
     engine = sqlalchemy.create_engine(
         sqlalchemy.make_url(url).set(drivername="postgresql+psycopg"),
         poolclass=sqlalchemy.NullPool,
     )
+    options = {"version_table": _VERSION_TABLE}
     with engine.connect() as connection:
+        # held until the connection is closed
         connection.execute(sqlalchemy.text(f"select pg_advisory_lock({_SCHEMA_LOCK_ID})"))
         connection.commit()
-        try:
-            config.attributes["connection"] = connection
+        found = MigrationContext.configure(connection, opts=options).get_current_revision()
+        connection.commit()
+        known = {
+            version.revision for version in ScriptDirectory.from_config(config).walk_revisions()
+        }
+        if found is None or found in known:
+            config.attributes.update(connection=connection, **options)
             command.upgrade(config, "head")
             connection.commit()
-        finally:
-            connection.execute(sqlalchemy.text(f"select pg_advisory_unlock({_SCHEMA_LOCK_ID})"))
 
 
 def create_database(server_url: str, name: str, template: str | None = None) -> str:
@@ -95,8 +110,7 @@ class EmbeddedPostgres:
         home = self.home()
         data, sockets = home / "data", _socket_folder(home)
         for folder in (home, sockets):
-            folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-            self._give_to_server(folder)
+            self._make_folder(folder)
         pg_ctl = self._binaries() / "pg_ctl"
         with _locked(home / "start.lock"):
             if not self._is_running(pg_ctl, data):
@@ -188,8 +202,13 @@ class EmbeddedPostgres:
         # For example a virtual environment below /root. The libraries are found relative to
         # the binaries, so both are copied, side by side as they were.
         package = found.parents[1]
-        copy = Path("/var/tmp") / f"financeflow-postgres-binaries-{_digest(found)}"  # noqa: S108
-        if not copy.exists():
+        made = (found / "postgres").stat().st_mtime_ns
+        name = f"financeflow-postgres-binaries-{_digest(found)}-{made}"
+        copy = Path("/var/tmp") / name  # noqa: S108
+        if copy.exists():
+            if copy.is_symlink() or copy.stat().st_uid != 0 or copy.stat().st_mode & 0o022:
+                raise DatabaseUnavailableError(f"{copy} is not ours; move it away.")
+        else:
             staging = Path(tempfile.mkdtemp(prefix=copy.name, dir=copy.parent))
             for source in (package, package.with_name(package.name + ".libs")):
                 if source.exists():
@@ -202,22 +221,39 @@ class EmbeddedPostgres:
     def _server_can(self, test: str, path: Path) -> bool:
         return self._spawn("/bin/sh", "-c", f'{test} "$1"', "sh", path).returncode == 0
 
-    def _give_to_server(self, folder: Path) -> None:
-        if self._account and folder.stat().st_uid != self._account.pw_uid:
-            os.chown(folder, self._account.pw_uid, self._account.pw_gid)
+    def _make_folder(self, folder: Path) -> None:
+        """Make a folder that only the server's account may enter, or find it made before.
+
+        Raises:
+            DatabaseUnavailableError: there is one that others may have filled, or may enter.
+        """
+        server = self._account.pw_uid if self._account else os.geteuid()
+        try:
+            folder.mkdir(mode=0o700, parents=True)
+        except FileExistsError:
+            found = folder.lstat()
+            if not stat.S_ISDIR(found.st_mode) or found.st_uid != server or found.st_mode & 0o077:
+                raise DatabaseUnavailableError(
+                    f"{folder} exists and is not a folder of the database server alone; "
+                    "move it away, or name another in REPORTS_HOME."
+                ) from None
+        else:
+            if self._account:
+                os.chown(folder, self._account.pw_uid, self._account.pw_gid)
 
 
 @contextlib.contextmanager
 def temporary_postgres() -> Iterator[str]:
     """A throw-away server for tests and measurements; yields the URL of its database
     `postgres`. Its files are removed in the end."""
-    with tempfile.TemporaryDirectory() as folder:
-        server = EmbeddedPostgres(Path(folder) / "postgres", durable=False)
-        try:
-            with server as url:
-                yield url
-        finally:
-            shutil.rmtree(server.home(), ignore_errors=True)
+    memory = Path("/dev/shm")  # noqa: S108 - many times faster than a disk, and made for this
+    parent = memory if memory.is_dir() else Path(tempfile.gettempdir())
+    server = EmbeddedPostgres(parent / f"financeflow-{uuid.uuid4().hex}", durable=False)
+    try:
+        with server as url:
+            yield url
+    finally:
+        shutil.rmtree(server.home(), ignore_errors=True)
 
 
 @contextlib.contextmanager
@@ -253,24 +289,13 @@ def _installed_binaries() -> Path:
 
 
 def _socket_folder(home: Path) -> Path:
-    """A path of a socket may have 107 characters at most; long ones get a stand-in."""
+    """Where the server listens: inside `home`, unless the path is too long for a socket (107
+    characters) or has characters that mean something in a URL or an option."""
     inside = home / "socket"
-    if len(str(inside)) <= 80:
+    if re.fullmatch(r"[\w./-]{1,80}", str(inside)):
         return inside
     return Path("/tmp") / f"financeflow-{_digest(home)}"  # noqa: S108
 
 
 def _digest(path: Path) -> str:
     return hashlib.sha256(str(path).encode()).hexdigest()[:12]
-
-
-@contextlib.contextmanager
-def reading(url: str, *, timeout_seconds: int = 120) -> Iterator[psycopg.Connection]:
-    """One repeatable-read, read-only transaction: every query sees the same ledger."""
-    with psycopg.connect(url) as connection:
-        connection.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
-        connection.read_only = True
-        connection.execute(
-            sql.SQL("set local statement_timeout = {}").format(timeout_seconds * 1000)
-        )
-        yield connection

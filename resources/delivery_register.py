@@ -52,7 +52,8 @@ class DeliveryRegister(ABC):
         long as nothing may have gone out; after that nobody is added, so that repeating an old
         month mails nobody. Who is no longer a contact is blocked. What was blocked starts again
         in BUILT, but an address that was refused stays blocked. An address gets one message,
-        however often it is listed. A claim whose lease has run out goes back to READY, and what
+        however often it is listed. A claim whose lease has run out goes back to READY, a post whose
+        outcome is 15 minutes overdue is UNKNOWN, and what
         has not gone out of earlier revisions is superseded.
 
         Raises:
@@ -215,18 +216,27 @@ class PostgresDeliveryRegister(DeliveryRegister):
     ) -> None:
         connection.execute(
             """
-            with freed as (
-                update reporting.delivery_messages
-                set state = 'READY', version = version + 1, lease_until = null, updated_at = now()
-                where state = 'CLAIMED' and lease_until <= now() and delivery_id in (
-                    select delivery_id from reporting.deliveries
-                    where tenant_id = %(tenant_id)s and month = %(month)s
+            with held as (
+                select delivery_id, recipient_no, state
+                from reporting.delivery_messages join reporting.deliveries using (delivery_id)
+                where tenant_id = %(tenant_id)s and month = %(month)s and (
+                    (state = 'CLAIMED' and lease_until <= now())
+                    or (state = 'POSTING' and lease_until <= now() - interval '15 minutes')
                 )
-                returning delivery_id, recipient_no, version
+                for update of delivery_messages
+            ), freed as (
+                update reporting.delivery_messages message
+                set state = case held.state when 'CLAIMED' then 'READY' else 'UNKNOWN' end,
+                    version = version + 1, lease_until = null, updated_at = now()
+                from held
+                where message.delivery_id = held.delivery_id
+                  and message.recipient_no = held.recipient_no
+                returning message.delivery_id, message.recipient_no, message.version,
+                          held.state as from_state, message.state as to_state
             )
             insert into reporting.delivery_moves
                 (delivery_id, recipient_no, version, from_state, to_state, actor, reason)
-            select delivery_id, recipient_no, version, 'CLAIMED', 'READY', %(actor)s,
+            select delivery_id, recipient_no, version, from_state, to_state, %(actor)s,
                    'the lease ran out'
             from freed
             """,

@@ -191,7 +191,7 @@ def _prepare_tenants(
             name for name in reversed(list(TABLES)) if name in tables and name != "companies"
         ]
         if "journal_lines" in emptied:
-            emptied += ["balance_snapshots", "cash_flow_snapshots"]
+            emptied.append("balance_snapshots")
         for name in emptied:
             connection.execute(
                 sql.SQL("delete from {} where tenant_id = any(%s)").format(

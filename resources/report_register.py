@@ -36,7 +36,8 @@ class ReportRegister:
     ) -> dict[str, int]:
         """The revision of each tenant's month, by the hash of what its documents show.
 
-        The same hash as in the newest revision is that revision; another one is the next.
+        The same hash as in the newest revision is that revision; another one is the next, unless
+        figures returned to those of an earlier revision and nothing was to be sent since.
         """
         with psycopg.connect(self._url) as connection:
             # Two runs on the same tenant take turns, so that neither takes the other's number.
@@ -48,23 +49,33 @@ class ReportRegister:
                 with shown as (
                     select * from unnest(%(tenants)s::text[], %(hashes)s::text[])
                         as shown (tenant_id, numbers_hash)
-                ), newest as (
-                    select distinct on (tenant_id) tenant_id, revision, numbers_hash
+                ), revisions as (
+                    select tenant_id, revision, numbers_hash,
+                           max(revision) over (partition by tenant_id) as newest
                     from reporting.report_revisions
                     where month = %(month)s and tenant_id = any(%(tenants)s)
-                    order by tenant_id, revision desc
+                ), standing as (
+                    select tenant_id, max(revision) as revision
+                    from revisions join shown using (tenant_id, numbers_hash)
+                    where revision = newest or not exists (
+                        select from reporting.deliveries later
+                        where later.tenant_id = revisions.tenant_id and later.month = %(month)s
+                          and later.revision > revisions.revision
+                    )
+                    group by tenant_id
                 ), added as (
                     insert into reporting.report_revisions
                         (tenant_id, month, revision, numbers_hash, run_id)
-                    select tenant_id, %(month)s, coalesce(newest.revision, 0) + 1,
+                    select tenant_id, %(month)s, coalesce(max(newest), 0) + 1,
                            shown.numbers_hash, %(run_id)s
-                    from shown left join newest using (tenant_id)
-                    where newest.numbers_hash is distinct from shown.numbers_hash
+                    from shown left join revisions using (tenant_id)
+                    where tenant_id not in (select tenant_id from standing)
+                    group by tenant_id, shown.numbers_hash
                     returning tenant_id, revision
                 )
                 select tenant_id, revision from added
                 union all
-                select tenant_id, revision from newest join shown using (tenant_id, numbers_hash)
+                select tenant_id, revision from standing
                 """,
                 {
                     "tenants": list(numbers_hashes),

@@ -5,6 +5,7 @@ from __future__ import annotations
 import itertools
 from collections.abc import Iterator
 
+import psycopg
 import pytest
 
 from resources.database import create_database, temporary_postgres, upgrade_schema
@@ -21,6 +22,9 @@ def postgres_server() -> Iterator[str]:
 
 
 @pytest.fixture
-def database_url(postgres_server: str) -> str:
+def database_url(postgres_server: str) -> Iterator[str]:
     """The URL of a database with the newest schema and nothing in it."""
-    return create_database(postgres_server, f"test{next(_numbers)}", template="template_reports")
+    name = f"test{next(_numbers)}"
+    yield create_database(postgres_server, name, template="template_reports")
+    with psycopg.connect(postgres_server, autocommit=True) as connection:
+        connection.execute(f"drop database {name} with (force)")

@@ -25,6 +25,11 @@ from reports_pipeline.accounting.reports import (
 )
 from reports_pipeline.accounting.statements import trend_matrix
 
+# Documents do not show the company's time zone and plan, and of its fiscal year the figures only.
+_COMPANY_ON_DOCUMENTS = attrgetter(
+    "tenant_id", "name", "language", "currency", "consumption_tax_basis", "closed"
+)
+
 
 def tenant_reports(
     month: Month,
@@ -65,7 +70,7 @@ def numbers_hash(reports: TenantReports) -> str:
     Reports with the same hash need no new revision and no mail.
     """
     shown = [
-        _values(Company)(reports.company),
+        _COMPANY_ON_DOCUMENTS(reports.company),
         str(reports.month),
         [
             [statement.kind, list(map(_values(StatementLine), statement.lines))]

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 
 from reports_pipeline.accounting.accounts import AccountClass, Side
-from reports_pipeline.accounting.books import TREND_MONTHS, AccountIndex, Flags, Ints
+from reports_pipeline.accounting.books import TREND_MONTHS, AccountIndex, Flags, Ints, sums_by
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.reports import LineKind, StatementKind
@@ -34,9 +34,13 @@ def check_identities(extract: LedgerExtract, statements: pd.DataFrame) -> pd.Dat
 
     A control that compares several amounts shows the first that differs, else the first.
     """
-    ledger = _Ledger(extract)
-    lines = _Lines(extract, statements)
-    shown = [_first_difference(control(ledger, lines)) for control in CONTROLS.values()]
+    index = AccountIndex(extract)
+    ledger = _Ledger(extract, index)
+    lines = _Lines(extract, statements, index)
+    shown = [
+        _first_difference(control(ledger, lines), len(extract.companies))
+        for control in CONTROLS.values()
+    ]
     tenant_ids = extract.companies["tenant_id"].to_numpy(dtype=object)
     unknown = np.column_stack([~comparison.known for comparison in shown])
     expected = np.column_stack([comparison.expected for comparison in shown])
@@ -80,24 +84,31 @@ class _Comparison:
     known: Flags
 
 
-def _first_difference(comparisons: Iterator[_Comparison]) -> _Comparison:
+def _first_difference(comparisons: Iterator[_Comparison], tenants: int) -> _Comparison:
     """[t] of each tenant the first comparison that differs, else the first."""
     every = list(comparisons)
     tenant = np.concatenate([comparison.tenant for comparison in every])
     expected = np.concatenate([comparison.expected for comparison in every])
     actual = np.concatenate([comparison.actual for comparison in every])
     known = np.concatenate([comparison.known for comparison in every])
-    order = np.lexsort((known & (expected == actual), tenant))
-    tenants, first = np.unique(tenant[order], return_index=True)
-    rows = order[first]
-    return _Comparison(tenants, expected[rows], actual[rows], known[rows])
+    # The number of each comparison, those that hold after all that differ.
+    numbers = np.arange(len(tenant)) + len(tenant) * (known & (expected == actual))
+    first = np.full(tenants, 2 * len(tenant))
+    np.minimum.at(first, tenant, numbers)
+    rows = first % max(len(tenant), 1)
+    return _Comparison(np.arange(tenants), expected[rows], actual[rows], known[rows])
 
 
 def _agree(expected: Ints, actual: Ints, known: Flags | None = None) -> _Comparison:
-    """One amount of each tenant."""
+    """[t] one amount of each tenant, or [t, k] several, which are known together."""
+    each = expected[0].size if len(expected) else 1
     everywhere = np.ones(len(expected), dtype=np.bool_)
-    tenants = np.arange(len(expected))
-    return _Comparison(tenants, expected, actual, everywhere if known is None else known)
+    return _Comparison(
+        tenant=np.repeat(np.arange(len(expected)), each),
+        expected=expected.ravel(),
+        actual=actual.ravel(),
+        known=np.repeat(everywhere if known is None else known, each),
+    )
 
 
 _IS_FLOW = np.array([c.section.in_income_statement for c in AccountClass])
@@ -109,8 +120,7 @@ class _Ledger:
     """The movements of an extract added up by tenant and month: [t, months], the reported month
     last. Without closing entries but for `sides`."""
 
-    def __init__(self, extract: LedgerExtract) -> None:
-        index = AccountIndex(extract)
+    def __init__(self, extract: LedgerExtract, index: AccountIndex) -> None:
         rows = extract.movements[index.tenants_of(extract.movements) >= 0]
         self._placed = index.place(rows)
         self.month = extract.month.ordinal
@@ -136,8 +146,8 @@ class _Ledger:
         cells = placed.tenant * len(self.months) + placed.month - self.months[0]
         # An unknown account is of no class.
         taken = ... if is_of_class is None else np.append(is_of_class, False)[placed.account_class]
-        sums = np.zeros(self._tenants * len(self.months), dtype=np.int64)
-        np.add.at(sums, cells[taken], amounts.to_numpy()[taken])
+        groups = self._tenants * len(self.months)
+        sums = sums_by(cells[taken], amounts.to_numpy()[taken], groups)
         return sums.reshape(self._tenants, len(self.months))
 
     def before(self, monthly: Ints, end: Ints | int) -> Ints:
@@ -165,10 +175,14 @@ class _Line:
 class _Lines:
     """The lines of all statements as arrays, in the order they print; m lines."""
 
-    def __init__(self, extract: LedgerExtract, statements: pd.DataFrame) -> None:
-        table = statements.sort_values(["tenant_id", "statement", "position"], kind="stable")
-        tenant = AccountIndex(extract).tenants_of(table)
-        table, self.tenant = table[tenant >= 0], tenant[tenant >= 0]
+    def __init__(
+        self, extract: LedgerExtract, statements: pd.DataFrame, index: AccountIndex
+    ) -> None:
+        tenant = index.tenants_of(statements)
+        statement, self._statements = _numbered(statements["statement"])
+        order = np.lexsort((statements["position"], statement, tenant))
+        order = order[tenant[order] >= 0]
+        table, self.tenant, statement = statements.iloc[order], tenant[order], statement[order]
         self.is_balance = (
             (table["statement"] == StatementKind.BALANCE_SHEET)
             | table["key"].isin(["opening_cash", "closing_cash"])
@@ -176,13 +190,12 @@ class _Lines:
         columns = [table[name].to_numpy(dtype=np.int64, na_value=0) for name in AMOUNT_COLUMNS]
         self.amounts: Ints = np.column_stack([*columns, trend_matrix(table)])
         self._tenants = len(extract.companies)
-        codes, names = pd.factorize(table["statement"] + "/" + table["key"])
-        self._line = codes
-        self._names = {name: code for code, name in enumerate(names)}
+        key, self._keys = _numbered(table["key"])
+        self._line = statement * len(self._keys) + key
         self._of_account = (table["kind"] == LineKind.ACCOUNT).to_numpy(dtype=np.bool_)
         # The last line above each that is not an account's.
         own = np.where(self._of_account, 0, np.arange(len(table)))
-        self._part = codes[np.maximum.accumulate(own)]
+        self._part = self._line[np.maximum.accumulate(own)]
 
     def line(self, statement: StatementKind, key: str) -> _Line:
         rows = np.flatnonzero(self._line == self._code(statement, key))
@@ -195,12 +208,18 @@ class _Lines:
         return self._sums(np.flatnonzero(in_part & self._of_account))
 
     def _code(self, statement: StatementKind, key: str) -> int:
-        return self._names.get(f"{statement}/{key}", -1)
+        if statement not in self._statements or key not in self._keys:
+            return -1
+        return self._statements[statement] * len(self._keys) + self._keys[key]
 
     def _sums(self, rows: Ints) -> Ints:
-        sums = np.zeros((self._tenants, self.amounts.shape[1]), dtype=np.int64)
-        np.add.at(sums, self.tenant[rows], self.amounts[rows])
-        return sums
+        return sums_by(self.tenant[rows], self.amounts[rows], self._tenants)
+
+
+def _numbered(texts: pd.Series) -> tuple[Ints, dict[str, int]]:
+    """The number of each text, and the numbers by text."""
+    numbers, names = pd.factorize(texts)
+    return numbers.astype(np.int64), {name: number for number, name in enumerate(names)}
 
 
 def _debits_equal_credits(ledger: _Ledger, _lines: _Lines) -> Iterator[_Comparison]:
@@ -208,8 +227,7 @@ def _debits_equal_credits(ledger: _Ledger, _lines: _Lines) -> Iterator[_Comparis
     (debits, credits), _, (closing_debits, closing_credits) = ledger.sides
     yield _agree((debits + closing_debits).sum(axis=1), (credits + closing_credits).sum(axis=1))
     for debits, credits in ledger.sides:
-        for month in range(len(ledger.months)):
-            yield _agree(debits[:, month], credits[:, month])
+        yield _agree(debits, credits)
 
 
 def _assets_equal_liabilities_and_net_assets(
@@ -219,8 +237,7 @@ def _assets_equal_liabilities_and_net_assets(
     assets = lines.line(StatementKind.BALANCE_SHEET, "total_assets")
     financing = lines.line(StatementKind.BALANCE_SHEET, "total_liabilities_and_net_assets")
     known = assets.known & financing.known
-    for expected, actual in zip(assets.amounts.T, financing.amounts.T, strict=True):
-        yield _agree(expected, actual, known)
+    yield _agree(assets.amounts, financing.amounts, known)
     yield _agree(ledger.assets.sum(axis=1), assets.amounts[:, _CURRENT], assets.known)
 
 
@@ -306,10 +323,7 @@ def _cash_change_equals_cash_flow(ledger: _Ledger, lines: _Lines) -> Iterator[_C
     ):
         yield _agree(ledger.between(grown, start, end), change.amounts[:, column], change.known)
     known = change.known & opening.known & closing.known
-    for expected, actual in zip(
-        (opening.amounts + change.amounts).T, closing.amounts.T, strict=True
-    ):
-        yield _agree(expected, actual, known)
+    yield _agree(opening.amounts + change.amounts, closing.amounts, known)
 
 
 # What each total adds up and takes away, by the line that stands above the account lines.
@@ -373,8 +387,7 @@ def _account_lines_add_up_to_totals(_ledger: _Ledger, lines: _Lines) -> Iterator
             )
             # A section without account lines may be left out together with its total.
             known = line.known | (line.absent & ~expected.any(axis=1))
-            for column in range(expected.shape[1]):
-                yield _agree(expected[:, column], line.amounts[:, column], known)
+            yield _agree(expected, line.amounts, known)
 
 
 CONTROLS: Mapping[str, Callable[[_Ledger, _Lines], Iterator[_Comparison]]] = {

@@ -41,7 +41,9 @@ def extract_failures(extract: LedgerExtract) -> list[TenantFailure]:
        (`account_code`; `name` and `account_class`, None if not in the chart);
     4. LEDGER_IMBALANCE: in a month debits and credits differ (`month`, `debit`, `credit`,
        `difference`; `kind` is closing for closing entries, opening for opening entries, else
-       normal).
+       normal);
+    5. MONTH_EMPTY: the month has no entries and is not closed: nobody has confirmed the zeros, so
+       its ledger may not have been loaded yet.
 
     An account that is not used may be of any class.
     """
@@ -52,6 +54,7 @@ def extract_failures(extract: LedgerExtract) -> list[TenantFailure]:
         _bad_texts(extract),
         _unknown_accounts(extract, index),
         _imbalances(extract),
+        _unconfirmed_zeros(extract),
     ):
         for failure in found:
             failures.setdefault(failure.tenant_id, failure)
@@ -65,16 +68,24 @@ def _unknown_tenants(extract: LedgerExtract, index: AccountIndex) -> Iterator[Te
             yield TenantFailure(tenant_id, FailureCode.UNKNOWN_TENANT, {"table": name})
 
 
+def _unconfirmed_zeros(extract: LedgerExtract) -> Iterator[TenantFailure]:
+    movements = extract.movements
+    active = movements.loc[movements["month"] == extract.month.ordinal, "tenant_id"].unique()
+    companies = extract.companies
+    unconfirmed = ~companies["closed"] & ~companies["tenant_id"].isin(active)
+    for tenant_id in companies.loc[unconfirmed, "tenant_id"]:
+        yield TenantFailure(tenant_id, FailureCode.MONTH_EMPTY, {"month": str(extract.month)})
+
+
 def _bad_texts(extract: LedgerExtract) -> Iterator[TenantFailure]:
     for name, (row_name, fields) in _PRINTED_TEXTS.items():
         table: pd.DataFrame = getattr(extract, name)
         for field in fields:
-            texts = table[field].tolist()
-            # One search over the whole column: nearly always there is nothing to find.
-            if _BAD_CHARACTER.search("\n".join(texts)) is None:
+            # One search over the different texts: nearly always there is nothing to find.
+            if _BAD_CHARACTER.search("\n".join(table[field].unique())) is None:
                 continue
             for tenant_id, row, text in zip(
-                table["tenant_id"], table[row_name], texts, strict=True
+                table["tenant_id"], table[row_name], table[field], strict=True
             ):
                 bad = _BAD_CHARACTER.search(text)
                 if bad is not None:

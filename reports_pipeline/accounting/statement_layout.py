@@ -1,9 +1,8 @@
 """Statements as data: which lines in which order, and what each line adds up.
 
 A statement is laid out for a whole batch at once. Its `amounts` distributes the books over slots
-(an account class, or a name of the statement's own); a line is a sum of slots, so that all lines of
-all tenants are one product of a matrix of signs with the totals of the slots. What a particular
-statement says belongs in its own module.
+(an account class, or a name of the statement's own), and a line is a sum of slots, of all tenants
+at once. What a particular statement says belongs in its own module.
 """
 
 from __future__ import annotations
@@ -14,7 +13,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from reports_pipeline.accounting.accounts import AccountClass, Section
-from reports_pipeline.accounting.books import TREND_MONTHS, Books, Flags, Ints
+from reports_pipeline.accounting.books import Books, Ints, sums_by
 from reports_pipeline.accounting.reports import LineKind, StatementKind
 
 # The columns of a matrix of amounts: these four, then the trend.
@@ -70,7 +69,8 @@ class LaidOut:
     """The lines of one statement for a batch, by tenant and then as they print; m lines."""
 
     tenant: Ints  # [m]
-    line: Ints  # [m] position in the specification's lines
+    line: Ints  # [m] number in the specification's lines
+    position: Ints  # [m] from 0 in each tenant's statement
     account: Ints  # [m] account of the books, -1 for a line of the statement's own
     amounts: Ints  # [m, 4 + TREND_MONTHS]
 
@@ -119,26 +119,26 @@ def lay_out(spec: StatementSpec, books: Books) -> LaidOut:
     tenant = books.tenant[slotted.account]
     tenants, slots = len(books.tenant_ids), len(slotted.slots)
     shown = slotted.amounts.any(axis=1)
-    totals = np.zeros((tenants, slots, len(AMOUNT_COLUMNS) + TREND_MONTHS), dtype=np.int64)
-    np.add.at(totals, (tenant, slotted.slot), slotted.amounts)
-    filled = np.zeros((tenants, slots), dtype=np.int64)
-    np.add.at(filled, (tenant, slotted.slot), shown)
+    totals = sums_by(slotted.slot * tenants + tenant, slotted.amounts, slots * tenants)
+    totals = totals.reshape(slots, tenants, slotted.amounts.shape[1])
+    filled = np.zeros((slots, tenants), dtype=np.bool_)
+    filled[slotted.slot[shown], tenant[shown]] = True
 
-    signs = np.zeros((len(spec.lines), slots), dtype=np.int64)
     line_of_slot = np.full(slots, -1, dtype=np.int64)
-    stands = np.zeros(len(spec.lines), dtype=np.bool_)
-    headings = np.zeros(len(spec.lines), dtype=np.bool_)
+    printed = np.zeros((len(spec.lines), tenants), dtype=np.bool_)
+    own_totals = np.zeros((len(spec.lines), *totals.shape[1:]), dtype=np.int64)
+    numbers = {slot: number for number, slot in enumerate(slotted.slots)}
     for number, line in enumerate(spec.lines):
         if isinstance(line, AccountLines):
-            line_of_slot[[slotted.slots.index(slot) for slot in line.slots]] = number
-        else:
+            line_of_slot[[numbers[slot] for slot in line.slots]] = number
+            continue
+        printed[number] = line.always | filled[[numbers[slot] for slot in line.terms]].any(axis=0)
+        if line.kind is not LineKind.HEADING:
+            # Not a product of matrices: of integers, numpy has none that is fast.
             for slot, sign in line.terms.items():
-                signs[number, slotted.slots.index(slot)] = sign
-            stands[number] = line.always
-            headings[number] = line.kind is LineKind.HEADING
-    printed: Flags = stands | (filled @ np.abs(signs).T > 0)
-    own_tenant, own_line = np.nonzero(printed)
-    own_amounts = (np.where(headings[:, np.newaxis], 0, signs) @ totals)[own_tenant, own_line]
+                own_totals[number] += sign * totals[numbers[slot]]
+    own_line, own_tenant = np.nonzero(printed)
+    own_amounts = own_totals[own_line, own_tenant]
 
     listed = shown & (line_of_slot[slotted.slot] >= 0)
     tenant = np.concatenate([own_tenant, tenant[listed]])
@@ -146,9 +146,11 @@ def lay_out(spec: StatementSpec, books: Books) -> LaidOut:
     rank = np.concatenate([np.zeros_like(own_line), slotted.rank[listed]])
     account = np.concatenate([np.full_like(own_line, -1), slotted.account[listed]])
     order = np.lexsort((account, rank, line_numbers, tenant))
+    tenant = tenant[order]
     return LaidOut(
-        tenant=tenant[order],
+        tenant=tenant,
         line=line_numbers[order],
+        position=np.arange(len(tenant)) - np.searchsorted(tenant, tenant),
         account=account[order],
         amounts=np.concatenate([own_amounts, slotted.amounts[listed]])[order],
     )

@@ -56,8 +56,10 @@ def catalog(language: str) -> Catalog:
 
 
 def failure_text(failure: TenantFailure, language: str) -> str:
-    """What an operator reads about a failure: what is wrong, where, and what to do."""
+    """What an operator reads about a failure, in one line: what is wrong, where, what to do."""
     facts = ", ".join(f"{name}={value}" for name, value in failure.details.items())
+    # A company's name may hold a line end, and failures are listed line by line.
+    facts = " ".join(facts.splitlines())
     return catalog(language).text(
         f"failure.{failure.code}", tenant_id=failure.tenant_id, facts=facts or "—"
     )

@@ -4,9 +4,8 @@ from alembic import context
 
 context.configure(
     connection=context.config.attributes["connection"],
+    version_table=context.config.attributes["version_table"],
     transaction_per_migration=True,
-    # Dagster may keep its own tables, and its own `alembic_version`, in the same database.
-    version_table="reports_schema_version",
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -17,10 +17,15 @@ from assets.tenant_batch import (
 )
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.errors import ThrottledError
 from resources.stage_outcomes import StageOutcomes
 
 # stage -> tenants that fail in it; tests fill it
 failing: dict[str, set[str]] = {}
+# tenants whose data makes the first stage fail as a whole
+breaking: set[str] = set()
+# tenant -> how often the first stage is told to come back later
+throttled: dict[str, int] = {}
 # (stage, tenants) of every call
 calls: list[tuple[str, list[str]]] = []
 
@@ -36,6 +41,9 @@ def _work(stage: str, work: StageWork) -> StageResult:
     calls.append((stage, list(work.tenant_ids)))
 
     def make(tenant_id: str) -> Artefact:
+        if throttled.get(tenant_id, 0) > 0:
+            throttled[tenant_id] -= 1
+            raise ThrottledError("later")
         if tenant_id in failing.get(stage, ()):
             details: dict[str, str | int | float | None] = {"difference": 3}
             raise TenantFailureError(
@@ -48,6 +56,8 @@ def _work(stage: str, work: StageWork) -> StageResult:
 
 def grains(work: StageWork) -> StageResult:
     """One per month and tenant."""
+    if broken := breaking.intersection(work.tenant_ids):
+        raise ValueError(f"cannot read {broken}")
     return _work("grains", work)
 
 
@@ -83,7 +93,10 @@ def definitions() -> dg.Definitions:
         assets=[assets],
         jobs=[dg.define_asset_job("bake", selection=[assets])],
         resources={
-            "stage_outcomes": StageOutcomes(os.environ["TEST_DATABASE_URL"]),
+            # read late: Dagster loads these definitions once for all tests
+            "stage_outcomes": dg.ResourceDefinition(
+                lambda _: StageOutcomes(os.environ["TEST_DATABASE_URL"])
+            ),
             "tenants": FixedTenants(),
             "tenant_selection": TenantSelection(),
         },

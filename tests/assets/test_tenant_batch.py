@@ -7,6 +7,7 @@ from typing import Any, cast
 import dagster as dg
 import pytest
 
+from assets import tenant_batch
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
 from tests.assets import batch_pipeline
@@ -202,6 +203,35 @@ def test_an_unexpected_error_is_the_tenants_own(
     assert (failure["tenant_id"], failure["code"]) == ("c", "INTERNAL_ERROR")
     assert "ZeroDivisionError: no flour" in failure["details"]["error"]
     assert materialized(instance, result.run_id, "bread") == {"a", "b", "d"}
+
+
+def test_a_tenant_whose_data_breaks_the_whole_batch_is_found(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_pipeline, "breaking", {"c"})
+    result = run(instance, WHOLE_RANGE)
+    [failure] = failed_tenants(result)
+    assert (failure["tenant_id"], failure["code"]) == ("c", "INTERNAL_ERROR")
+    assert materialized(instance, result.run_id, "bread") == {"a", "b", "d"}
+
+
+def test_what_may_pass_by_itself_is_tried_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_batch, "_PAUSES_SECONDS", (0.0, 0.0))
+    monkeypatch.setattr(batch_pipeline, "throttled", {"c": 2, "d": 3})
+    result = run(instance, WHOLE_RANGE)
+    assert [failure["tenant_id"] for failure in failed_tenants(result)] == ["d"]
+    assert materialized(instance, result.run_id, "bread") == {"a", "b", "c"}
+
+
+def test_a_month_that_is_no_partition_is_refused_before_any_work(
+    instance: dg.DagsterInstance,
+) -> None:
+    for month in (Month(2024, 12), Month(2099, 1)):
+        result = run(instance, run_config=TenantSelection.run_config(month, ["a"]))
+        assert not result.success
+    assert batch_pipeline.calls == []
 
 
 def test_a_run_whose_tags_lie_about_its_partitions_is_refused(

@@ -9,13 +9,18 @@ from typing import Any
 import dagster as dg
 
 
-def create_runs(instance: dg.DagsterInstance, requests: Sequence[dg.RunRequest]) -> None:
+def create_runs(
+    instance: dg.DagsterInstance,
+    requests: Sequence[dg.RunRequest],
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+) -> None:
     """Enter a run for each request."""
     for request in requests:
         instance.add_run(
             dg.DagsterRun(
                 job_name="monthly_reports",
                 run_id=str(uuid.uuid4()),
+                status=status,
                 run_config=request.run_config,
                 tags=request.tags,
             )

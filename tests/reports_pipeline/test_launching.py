@@ -130,6 +130,29 @@ def test_a_batch_that_has_its_run_lacks_none(instance: dg.DagsterInstance) -> No
     assert missing_runs(instance, LAUNCH) == []
 
 
+def test_a_run_that_was_created_but_never_submitted_is_requested_again(
+    instance: dg.DagsterInstance, sample_url: str
+) -> None:
+    # the daemon died in between; under the same key, Dagster submits the run that is there
+    requests = missing_runs(instance, LAUNCH)
+    create_runs(instance, requests, dg.DagsterRunStatus.NOT_STARTED)
+    assert missing_runs(instance, LAUNCH) == requests
+
+    tenants = Tenants(sample_url)
+    of_month = month_runs(instance, tenants, APRIL, tenants_per_run=2)
+    create_runs(instance, of_month, dg.DagsterRunStatus.NOT_STARTED)
+    assert month_runs(instance, tenants, APRIL, tenants_per_run=2) == of_month
+
+
+@pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
+def test_a_run_that_failed_is_not_requested_again(
+    instance: dg.DagsterInstance, status: dg.DagsterRunStatus
+) -> None:
+    # that is for a person, or for Dagster's retries, to decide
+    create_runs(instance, missing_runs(instance, LAUNCH), status)
+    assert missing_runs(instance, LAUNCH) == []
+
+
 def test_the_runs_of_another_launch_do_not_count(instance: dg.DagsterInstance) -> None:
     requests = missing_runs(instance, LAUNCH)
     create_runs(instance, requests)

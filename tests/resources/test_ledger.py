@@ -121,8 +121,8 @@ def test_later_months_are_not_seen(sound_url: str, posted_lines: pd.DataFrame) -
 def test_a_trend_begins_a_year_before(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(
-            "insert into ledger.cash_flow_snapshots"
-            " select 't0001', month, '4110', 7, 0"
+            "insert into ledger.balance_snapshots"
+            " select 't0001', month, '4110', 0, 7, 0, 0, 0, 0, 7, 0"
             " from unnest(array[date '2024-03-01', '2024-04-01']) as month"
         )
     extract, _ = PostgresLedger(url).extract(APRIL, ["t0001"])
@@ -257,7 +257,7 @@ def test_a_snapshot_without_lines_is_found(url: str, extract: LedgerExtract) -> 
     change(
         url,
         "insert into ledger.balance_snapshots values"
-        " ('t0005', '2025-04-01', '9999', 1, 0, 0, 0, 0, 0)",
+        " ('t0005', '2025-04-01', '9999', 1, 0, 0, 0, 0, 0, null, null)",
     )
     [failure] = others_are_as_before(url, extract, without="t0005")
     assert failure.code is FailureCode.SNAPSHOT_MISMATCH
@@ -283,8 +283,11 @@ def test_the_ledger_is_read_in_one_transaction_that_cannot_write(url: str) -> No
         connection.execute("create table public.written (note text)")
         connection.execute(
             """
-            create or replace function ledger.month_cash_flows(tenants text[], month_start date)
-            returns table (tenant_id text, account_code text, inflow bigint, outflow bigint)
+            create or replace function ledger.month_movements(tenants text[], month_start date)
+            returns table (tenant_id text, account_code text, debit bigint, credit bigint,
+                           closing_debit bigint, closing_credit bigint,
+                           opening_debit bigint, opening_credit bigint,
+                           inflow bigint, outflow bigint, unbalanced boolean)
             language plpgsql as $$ begin
                 if current_setting('transaction_isolation') <> 'repeatable read'
                 then raise 'every query sees another ledger'; end if;

@@ -56,12 +56,33 @@ def test_other_numbers_are_the_next_revision_of_that_tenant_alone(
     }
 
 
-def test_numbers_that_return_to_what_they_were_are_a_new_revision(
+def test_numbers_that_return_before_a_mail_are_the_revision_they_were(
     register: ReportRegister,
 ) -> None:
-    for numbers_hash, revision in ((A, 1), (B, 2), (A, 3)):
+    for numbers_hash, revision in ((A, 1), (B, 2), (A, 1), (C, 3), (B, 2)):
         found = register.revisions(OCTOBER, {"t0001": numbers_hash}, "run")
         assert found == {"t0001": revision}
+
+
+def test_numbers_that_return_after_a_later_revision_was_to_be_sent_are_a_new_one(
+    register: ReportRegister, database_url: str
+) -> None:
+    for numbers_hash in (A, B):
+        register.revisions(OCTOBER, {"t0001": numbers_hash, "t0002": numbers_hash}, "run")
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            """
+            insert into reporting.deliveries
+                (tenant_id, month, revision, delivery_id, numbers_hash, letter, documents)
+            values ('t0001', '2026-10-01', 2, repeat('d', 64), %s, '{}', '[]')
+            """,
+            [B],
+        )
+    # whoever read the second version must not take the first one for the newest
+    assert register.revisions(OCTOBER, {"t0001": A, "t0002": A}, "run") == {
+        "t0001": 3,
+        "t0002": 1,
+    }
 
 
 def test_every_month_counts_for_itself(register: ReportRegister) -> None:

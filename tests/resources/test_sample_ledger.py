@@ -213,7 +213,7 @@ def test_loaded_cash_flows_explain_the_change_of_cash(database_url: str) -> None
                 where account_class = 'cash_and_deposits' group by 1, 2
             ), flows as (
                 select tenant_id, month, sum(inflow - outflow) as flow
-                from ledger.cash_flow_snapshots group by 1, 2
+                from ledger.balance_snapshots group by 1, 2
             )
             select change, flow from changes full join flows using (tenant_id, month)
             """

@@ -1,0 +1,290 @@
+"""`reports statement` and `reports verify`: a tenant's figures, and whether others agree."""
+
+from __future__ import annotations
+
+import dataclasses
+import hashlib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
+from typing import Any
+
+import click
+
+from reports_pipeline.accounting.assembly import numbers_hash, tenant_reports
+from reports_pipeline.accounting.extract_failures import extract_failures
+from reports_pipeline.accounting.failures import TenantFailure
+from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
+from reports_pipeline.accounting.money import minor_unit_exponent
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounting.reports import LineKind, StatementLine, TenantReports
+from reports_pipeline.accounting.statements import build_statements
+from reports_pipeline.accounting.verification import Verification, verify
+from reports_pipeline.documents.catalogs import catalog, failure_text
+from reports_pipeline.documents.formats import NOTHING, format_amount
+from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.month_option import MONTH
+from resources.accounting_engines import (
+    AccountingEngine,
+    BeancountEngine,
+    EngineNotInstalledError,
+    HledgerEngine,
+    JournalRefusedError,
+)
+from resources.batch_files import of_tenants
+from resources.journal import Journals
+from resources.ledger import Ledger
+
+_ENGINES: Mapping[str, Callable[[], AccountingEngine]] = {
+    "hledger": HledgerEngine,
+    "beancount": BeancountEngine,
+}
+_TENANTS_A_BATCH = 100
+_COLUMNS = ("current", "prior", "year_to_date", "opening")
+
+
+@click.command(name="statement")
+@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@click.option("--month", type=MONTH, required=True, help="The month, YYYY-MM.")
+@click.option("--json", "as_json", is_flag=True, help="JSON, with the 12-month trends.")
+@click.pass_obj
+def show_statement(
+    environment: LocalEnvironment, tenant_id: str, month: Month, as_json: bool
+) -> None:
+    """Print every line of a tenant's statements, computed afresh from the ledger."""
+    made = _reports(environment.ledger(), month, [tenant_id])[tenant_id]
+    if isinstance(made, TenantFailure):
+        raise click.ClickException(_failure(made))
+    if as_json:
+        click.echo(json.dumps(_statement_document(made), ensure_ascii=False, indent=1))
+    else:
+        for text in _statement_table(made):
+            click.echo(text)
+
+
+@click.command(name="verify")
+@click.option("--month", type=MONTH, required=True, help="The month, YYYY-MM.")
+@click.option("--tenant", "tenants", multiple=True, help="A tenant; may be repeated.")
+@click.option(
+    "--sample", type=click.IntRange(1), help="So many tenants, the same ones for the same month."
+)
+@click.option(
+    "--engine",
+    "engine_name",
+    type=click.Choice(list(_ENGINES)),
+    default="hledger",
+    show_default=True,
+)
+@click.option("--json", "as_json", is_flag=True, help="JSON, when all tenants are done.")
+@click.pass_obj
+def verify_month(
+    environment: LocalEnvironment,
+    month: Month,
+    tenants: tuple[str, ...],
+    sample: int | None,
+    engine_name: str,
+    as_json: bool,
+) -> None:
+    """Let an accounting program of others compute a month, and compare.
+
+    Every active tenant unless some are named or sampled. The exit code is 0 if all figures agree,
+    1 if one differs or a tenant cannot be computed, 2 if the program is not installed.
+    """
+    try:
+        engine = _ENGINES[engine_name]()
+    except EngineNotInstalledError as error:
+        click.echo(f"Error: {error}", err=True)
+        sys.exit(2)
+    tenant_ids = list(dict.fromkeys(tenants)) or environment.tenants().active_ids()
+    if sample is not None:
+        tenant_ids = sorted(sorted(tenant_ids, key=lambda t: _draw(month, t))[:sample])
+    if not tenant_ids:
+        raise click.ClickException("there is no tenant to verify")
+    verdicts = []
+    for verdict in _verdicts(environment, engine, month, tenant_ids):
+        verdicts.append(verdict)
+        if not as_json:
+            for text in _verdict_table(verdict, engine_name):
+                click.echo(text)
+    if as_json:
+        document = {
+            "month": str(month),
+            "engine": engine_name,
+            "tenants": [verdict.document() for verdict in verdicts],
+        }
+        click.echo(json.dumps(document, ensure_ascii=False, indent=1))
+    else:
+        counts = Counter(verdict.result for verdict in verdicts)
+        click.echo(", ".join(f"{count} {result}" for result, count in counts.items()))
+    sys.exit(1 if any(verdict.result != "ok" for verdict in verdicts) else 0)
+
+
+def _draw(month: Month, tenant_id: str) -> str:
+    """Orders tenants in a way that depends on the month and on no other tenant."""
+    return hashlib.sha256(f"{month}|{tenant_id}".encode()).hexdigest()
+
+
+def _reports(
+    ledger: Ledger, month: Month, tenant_ids: Sequence[str]
+) -> dict[str, TenantReports | TenantFailure]:
+    """The statements of the ledger as it is now, or why there are none, by tenant.
+
+    The identities are not asked for: whoever wonders why they do not hold needs to see the lines.
+
+    Raises:
+        click.ClickException: a tenant id is malformed.
+    """
+    try:
+        extract, found = ledger.extract(month, tenant_ids)
+    except ValueError as error:
+        raise click.ClickException(str(error)) from None
+    made: dict[str, TenantReports | TenantFailure] = {}
+    for failure in [*found, *extract_failures(extract)]:
+        made.setdefault(failure.tenant_id, failure)
+    sound = [tenant_id for tenant_id in tenant_ids if tenant_id not in made]
+    if sound:
+        tables = {name: of_tenants(getattr(extract, name), sound) for name in EXTRACT_TABLES}
+        extract = LedgerExtract(month, **tables)
+        statements = build_statements(extract)
+        for reports in tenant_reports(month, extract.companies, extract.claims, statements):
+            made[reports.company.tenant_id] = reports
+    return made
+
+
+def _failure(failure: TenantFailure) -> str:
+    return f"{failure.code}: {failure_text(failure, 'ja')}"
+
+
+def _label(line: StatementLine, language: str) -> str:
+    return line.label or catalog(language).text(line.key)
+
+
+def _statement_document(reports: TenantReports) -> dict[str, Any]:
+    """The document that docs/runbook.md describes; a heading has no amounts and no trend."""
+    company = reports.company
+    return {
+        "company": dataclasses.asdict(company),
+        "currency": company.currency,
+        "decimals": minor_unit_exponent(company.currency),
+        "month": str(reports.month),
+        "closed": company.closed,
+        "numbers_hash": numbers_hash(reports),
+        "lines": [
+            {
+                "statement": statement.kind,
+                "position": position,
+                "key": line.key,
+                "label": _label(line, company.language),
+                "kind": line.kind,
+                "level": line.level,
+                **{column: getattr(line, column) for column in _COLUMNS},
+                "trend": None if line.kind is LineKind.HEADING else line.trend,
+            }
+            for statement in reports.statements
+            for position, line in enumerate(statement.lines)
+        ],
+    }
+
+
+def _statement_table(reports: TenantReports) -> Iterator[str]:
+    """Amounts stand before names, whose characters are of different widths."""
+    company = reports.company
+    exponent = minor_unit_exponent(company.currency)
+    state = "closed" if company.closed else "provisional"
+    yield f"{company.tenant_id}  {company.name}  {reports.month} ({state})  {company.currency}"
+    yield f"numbers_hash {numbers_hash(reports)}"
+    for statement in reports.statements:
+        yield ""
+        yield catalog(company.language).text(f"report.{statement.kind}")
+        yield "".join(f"{column:>20}" for column in _COLUMNS)
+        for line in statement.lines:
+            amounts = "".join(
+                f"{_amount(getattr(line, column), line.kind, exponent):>20}" for column in _COLUMNS
+            )
+            yield f"{amounts}  {'  ' * line.level}{_label(line, company.language)}"
+
+
+def _amount(minor: int | None, kind: LineKind, exponent: int) -> str:
+    if minor is None:
+        return "" if kind is LineKind.HEADING else NOTHING
+    return format_amount(minor, exponent)
+
+
+@dataclass(frozen=True)
+class _Verdict:
+    """What became of one tenant: a comparison, or the reason why there is none."""
+
+    tenant_id: str
+    outcome: Verification | str
+    decimals: int = 0
+
+    @property
+    def result(self) -> str:
+        if isinstance(self.outcome, str):
+            return "failed"
+        return "different" if self.outcome.differences else "ok"
+
+    def document(self) -> dict[str, Any]:
+        """The entry of docs/runbook.md; amounts in minor units."""
+        document: dict[str, Any] = {"tenant_id": self.tenant_id, "result": self.result}
+        if isinstance(self.outcome, str):
+            return document | {"reason": self.outcome}
+        return document | {
+            "compared": self.outcome.compared,
+            "differences": [
+                dataclasses.asdict(difference) | {"difference": difference.difference}
+                for difference in self.outcome.differences
+            ],
+        }
+
+
+def _verdicts(
+    environment: LocalEnvironment,
+    engine: AccountingEngine,
+    month: Month,
+    tenant_ids: Sequence[str],
+) -> Iterator[_Verdict]:
+    """In the order of the tenants, each as soon as it and those before it are done."""
+    ledger, journals = environment.ledger(), Journals(environment.ledger_url)
+
+    def verdict(tenant_id: str, made: TenantReports | TenantFailure) -> _Verdict:
+        if isinstance(made, TenantFailure):
+            return _Verdict(tenant_id, _failure(made))
+        accounts = journals.accounts(tenant_id)
+        entries = journals.entries(tenant_id, before=month.end)
+        try:
+            figures = engine.figures(made.company, month, accounts, entries)
+        except JournalRefusedError as error:
+            return _Verdict(tenant_id, str(error))
+        decimals = minor_unit_exponent(made.company.currency)
+        return _Verdict(tenant_id, verify(made, accounts, figures), decimals)
+
+    with ThreadPoolExecutor(os.cpu_count()) as pool:
+        for first in range(0, len(tenant_ids), _TENANTS_A_BATCH):
+            batch = tenant_ids[first : first + _TENANTS_A_BATCH]
+            made = _reports(ledger, month, batch)
+            yield from pool.map(verdict, batch, [made[tenant_id] for tenant_id in batch])
+
+
+def _verdict_table(verdict: _Verdict, engine_name: str) -> Iterator[str]:
+    outcome = verdict.outcome
+    if isinstance(outcome, str):
+        yield f"{verdict.tenant_id}: failed: {outcome}"
+        return
+    yield f"{verdict.tenant_id}: {verdict.result}, {outcome.compared} figures compared"
+    if outcome.differences:
+        yield _difference_row("", "ours", engine_name, "difference", "line")
+    for difference in outcome.differences:
+        ours, theirs, over = (
+            format_amount(amount, verdict.decimals)
+            for amount in (difference.ours, difference.theirs, difference.difference)
+        )
+        yield _difference_row(difference.what, ours, theirs, over, difference.line)
+
+
+def _difference_row(what: str, ours: str, theirs: str, difference: str, line: str) -> str:
+    return f"  {what:30}{ours:>20}{theirs:>20}{difference:>20}  {line}"

@@ -1,0 +1,73 @@
+"""Reads a tenant's chart and journal as values: for other programs, not for the statements.
+
+The statements are made from sums (`resources/ledger.py`); here every entry passes by.
+"""
+
+from __future__ import annotations
+
+import datetime
+from collections.abc import Iterator
+
+import psycopg
+
+from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.charts import Account
+from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
+
+_ENTRIES_A_FETCH = 5_000
+
+
+class Journals:
+    """Reads `ledger.accounts`, `ledger.journal_entries` and `ledger.journal_lines`."""
+
+    def __init__(self, ledger_url: str) -> None:
+        self._url = ledger_url
+
+    def accounts(self, tenant_id: str) -> list[Account]:
+        """The tenant's chart, by code. Accounts of an unknown class are left out: a tenant that
+        uses one has no statements (UNKNOWN_ACCOUNT)."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute(
+                """
+                select account_code, name, account_class from ledger.accounts
+                where tenant_id = %s and account_class = any(%s) order by account_code
+                """,
+                [tenant_id, list(AccountClass)],
+            )
+            return [Account(code, name, AccountClass(kind)) for code, name, kind in rows]
+
+    def entries(self, tenant_id: str, *, before: datetime.date) -> Iterator[JournalEntry]:
+        """The tenant's entries posted before a day, cancelled ones too, by day and id.
+
+        They are fetched while they are read. A line whose entry is missing, or is of another kind
+        or status, is in none of them.
+        """
+        with (
+            psycopg.connect(self._url) as connection,
+            connection.cursor(name="entries") as cursor,
+        ):
+            cursor.itersize = _ENTRIES_A_FETCH
+            # Without statistics, as after an import, every entry would look at every line.
+            connection.execute("set local enable_nestloop = off")
+            cursor.execute(
+                """
+                select posted_on, entry_id, memo, kind, status,
+                       array_agg(account_code order by line_no),
+                       array_agg(debit - credit order by line_no)
+                from ledger.journal_entries
+                join ledger.journal_lines using (tenant_id, posted_on, entry_id, kind, status)
+                where tenant_id = %s and posted_on < %s
+                group by posted_on, entry_id, memo, kind, status
+                order by posted_on, entry_id
+                """,
+                [tenant_id, before],
+            )
+            for posted_on, entry_id, memo, kind, status, codes, amounts in cursor:
+                yield JournalEntry(
+                    posted_on,
+                    entry_id,
+                    memo,
+                    tuple(map(JournalLine, codes, amounts)),
+                    EntryKind(kind),
+                    EntryStatus(status),
+                )

@@ -1,0 +1,170 @@
+"""Whatever a statement says that an engine does not is found, and nothing else is."""
+
+from __future__ import annotations
+
+import dataclasses
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from reports_pipeline.accounting.reports import StatementKind, StatementLine, TenantReports
+from reports_pipeline.accounting.verification import (
+    Difference,
+    EngineFigures,
+    PeriodSums,
+    Sums,
+    verify,
+)
+from tests.accounting.extracts import extract_of
+from tests.accounting.printing import reports_of
+from tests.accounting.sakura import (
+    ACCUMULATED_DEPRECIATION,
+    BROUGHT_FORWARD,
+    CAPITAL,
+    CASH,
+    DEPOSITS,
+    DEPRECIATION,
+    EQUIPMENT,
+    INPUT_TAX,
+    LOAN,
+    MAY,
+    OUTPUT_TAX,
+    RECEIVABLES,
+    SAKURA,
+    SALARIES,
+    SALES,
+    SALES_ALLOWANCES,
+    WITHHELD_TAX,
+)
+
+# Computed by hand from the journal; debits less credits.
+BY_HAND = EngineFigures(
+    balances={
+        CASH: 30_000,
+        DEPOSITS: 3_363_000,
+        RECEIVABLES: 0,
+        INPUT_TAX: 60_000,
+        EQUIPMENT: 600_000,
+        ACCUMULATED_DEPRECIATION: -20_000,
+        WITHHELD_TAX: -8_000,
+        OUTPUT_TAX: -95_000,
+        LOAN: -2_000_000,
+        CAPITAL: -1_000_000,
+        BROUGHT_FORWARD: 0,
+    },
+    earlier_income=-300_000,
+    month=PeriodSums(
+        income=Sums({SALES_ALLOWANCES: 50_000, SALARIES: 300_000, DEPRECIATION: 10_000}, 360_000),
+        receipts=Sums({RECEIVABLES: -1_045_000, WITHHELD_TAX: -8_000}, -1_053_000),
+        payments=Sums({SALARIES: 300_000}, 300_000),
+    ),
+    year_to_date=PeriodSums(
+        income=Sums(
+            {SALES: -1_000_000, SALES_ALLOWANCES: 50_000, SALARIES: 300_000, DEPRECIATION: 20_000},
+            -630_000,
+        ),
+        receipts=Sums(
+            {LOAN: -2_000_000, RECEIVABLES: -1_045_000, WITHHELD_TAX: -8_000}, -3_053_000
+        ),
+        payments=Sums({EQUIPMENT: 600_000, INPUT_TAX: 60_000, SALARIES: 300_000}, 960_000),
+    ),
+)
+
+
+@pytest.fixture(scope="module")
+def reports() -> TenantReports:
+    [reports] = reports_of(extract_of(MAY, [SAKURA]))
+    return reports
+
+
+def test_figures_made_by_hand_agree(reports: TenantReports) -> None:
+    verification = verify(reports, SAKURA.accounts, BY_HAND)
+    assert verification.differences == ()
+    # 9 balances and 2 of the roll; 3 + 4 of income, 2 net profits; 2 + 1 and 3 + 3 of cash, and
+    # twice inflows, outflows, change and closing balance
+    assert verification.compared == 9 + 2 + 3 + 4 + 2 + 2 + 1 + 3 + 3 + 2 * 4
+
+
+OWN_LINES = {
+    "net_profit", "retained_earnings_brought_forward", "net_profit_for_year", "total_inflows",
+    "total_outflows", "net_cash_change", "closing_cash",
+}  # fmt: skip
+COMPARED = [
+    (kind, column)
+    for kind, columns in {
+        StatementKind.INCOME_STATEMENT: ["current", "year_to_date"],
+        StatementKind.BALANCE_SHEET: ["current"],
+        StatementKind.CASH_FLOW: ["current", "year_to_date"],
+    }.items()
+    for column in columns
+]
+
+
+@pytest.mark.parametrize(("kind", "column"), COMPARED)
+@pytest.mark.parametrize("change", [lambda amount: -amount, lambda amount: amount + 1])
+def test_every_amount_is_compared(
+    reports: TenantReports, kind: StatementKind, column: str, change: Callable[[int], int]
+) -> None:
+    lines = reports.statement(kind).lines
+    positions = [
+        position
+        for position, line in enumerate(lines)
+        if (line.key.startswith("account:") or line.key in OWN_LINES) and getattr(line, column)
+    ]
+    assert positions
+    for position in positions:
+        line = lines[position]
+        wrong = change(getattr(line, column))
+        values: dict[str, Any] = {column: wrong}
+        changed = dataclasses.replace(line, **values)
+        found = verify(
+            with_lines(reports, kind, (*lines[:position], changed, *lines[position + 1 :])),
+            SAKURA.accounts,
+            BY_HAND,
+        )
+        [difference] = found.differences
+        assert difference.what == f"{kind}.{column}"
+        assert difference.line.endswith(line.key)
+        assert (difference.ours, difference.theirs) == (wrong, getattr(line, column))
+
+
+def test_a_line_that_is_missing_or_too_much_is_found(reports: TenantReports) -> None:
+    kind = StatementKind.BALANCE_SHEET
+    lines = tuple(
+        dataclasses.replace(line, key="account:9999") if line.key == f"account:{LOAN}" else line
+        for line in reports.statement(kind).lines
+    )
+    found = verify(with_lines(reports, kind, lines), SAKURA.accounts, BY_HAND)
+    assert found.differences == (
+        Difference("balance_sheet.current", f"account:{LOAN}", ours=0, theirs=2_000_000),
+        Difference("balance_sheet.current", "account:9999", ours=2_000_000, theirs=0),
+    )
+    assert [difference.difference for difference in found.differences] == [-2_000_000, 2_000_000]
+
+
+def test_receipts_and_payments_of_an_account_are_not_netted(reports: TenantReports) -> None:
+    month = dataclasses.replace(
+        BY_HAND.month,
+        receipts=Sums({RECEIVABLES: -1_045_000, WITHHELD_TAX: -9_000}, -1_054_000),
+        payments=Sums({SALARIES: 300_000, WITHHELD_TAX: 1_000}, 301_000),
+    )
+    found = verify(reports, SAKURA.accounts, dataclasses.replace(BY_HAND, month=month))
+    assert [(difference.line, difference.difference) for difference in found.differences] == [
+        (f"inflows account:{WITHHELD_TAX}", -1_000),
+        (f"outflows account:{WITHHELD_TAX}", -1_000),
+        ("total_inflows", -1_000),
+        ("total_outflows", -1_000),
+    ]
+
+
+def with_lines(
+    reports: TenantReports, kind: StatementKind, lines: tuple[StatementLine, ...]
+) -> TenantReports:
+    return dataclasses.replace(
+        reports,
+        statements=tuple(
+            dataclasses.replace(statement, lines=lines) if statement.kind is kind else statement
+            for statement in reports.statements
+        ),
+    )

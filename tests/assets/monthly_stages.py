@@ -1,0 +1,82 @@
+"""The stages of the monthly reports on real adapters, one call each, without Dagster."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+from assets.monthly_reports import STAGES
+from assets.tenant_batch import StageResult, StageWork
+from reports_pipeline.delivery.messages import MailSettings
+from resources.delivery_register import PostgresDeliveryRegister
+from resources.document_store import LocalDocumentStore
+from resources.ledger import PostgresLedger
+from resources.mailer import OutboxMailer
+from resources.report_register import ReportRegister
+from resources.stage_outcomes import StageOutcomes
+from resources.tenants import Tenants
+from tests.sample_ledgers import APRIL, TENANTS
+
+_BY_NAME = {stage.name: stage for stage in STAGES}
+UP_TO_DOCUMENTS = ("ledger_extracts", "statements", "report_pdfs", "report_workbooks")
+
+
+class MonthlyStages:
+    """April of the tenants in the database at `url`; files lie in `home`."""
+
+    def __init__(self, url: str, home: Path) -> None:
+        self.url = url
+        self.outbox = home / "outbox"
+        self._documents = home / "documents"
+        self.store = LocalDocumentStore(self._documents, "http://127.0.0.1:3001")
+        self.register = ReportRegister(url)
+        self._outcomes = StageOutcomes(url)
+
+    def run(
+        self, name: str, tenants: Sequence[str] = TENANTS, run_id: str = "run-1"
+    ) -> StageResult:
+        """Take the tenants through one stage, as far as they came through those before it."""
+        stage = _BY_NAME[name]
+        inputs = {}
+        for upstream in stage.upstream:
+            found = self._outcomes.read(upstream, APRIL, tenants)
+            inputs[upstream] = {t: o.artefact for t, o in found.items() if o.artefact is not None}
+            tenants = [tenant_id for tenant_id in tenants if tenant_id in inputs[upstream]]
+        work = StageWork(APRIL, tenants, run_id, inputs, logging.getLogger(__name__))
+        with PostgresDeliveryRegister(self.url, actor=run_id) as delivery_register:
+            resources: dict[str, Any] = {
+                "ledger": PostgresLedger(self.url),
+                "document_store": self.store,
+                "report_register": self.register,
+                "delivery_register": delivery_register,
+                "tenants": Tenants(self.url),
+                "mailer": OutboxMailer(self.outbox),
+                "mail_settings": MailSettings(),
+            }
+            result = stage.function(work, **{key: resources[key] for key in stage.resource_keys})
+        artefacts = {tenant_id: artefact.key for tenant_id, artefact in result.artefacts.items()}
+        self._outcomes.record(name, APRIL, run_id, artefacts, result.failures)
+        return result
+
+    def run_all(
+        self, names: Sequence[str], tenants: Sequence[str] = TENANTS, run_id: str = "run-1"
+    ) -> None:
+        """Take the tenants through these stages; none of them may fail."""
+        for name in names:
+            result = self.run(name, tenants, run_id)
+            assert result.failures == []
+            assert list(result.artefacts) == list(tenants)
+
+    def documents(self, tenant_id: str) -> dict[str, bytes]:
+        """What the store holds of a tenant: `r1/income_statement.pdf` and its bytes."""
+        folder = self._documents / "reports" / tenant_id / str(APRIL)
+        return {
+            str(path.relative_to(folder)): path.read_bytes()
+            for path in sorted(folder.rglob("*"))
+            if path.is_file()
+        }
+
+    def mails(self) -> list[Path]:
+        return sorted(self.outbox.rglob("*.eml"))

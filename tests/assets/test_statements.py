@@ -1,0 +1,124 @@
+"""Statements obey the identities, or their tenant stops here; numbers decide the revision."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import psycopg
+
+from assets.monthly_reports import STAGES
+from assets.tenant_batch import StageResult
+from reports_pipeline.accounting.controls import CONTROLS
+from reports_pipeline.accounting.failures import FailureCode
+from reports_pipeline.accounting.reports import StatementKind
+from resources.batch_files import read_batch
+from tests.assets.monthly_stages import MonthlyStages
+from tests.sample_ledgers import TENANTS
+
+# Earlier months of the cash flow come from snapshots, which only the statements compare with
+# the balances of cash.
+LOST_CASH = (
+    "update ledger.balance_snapshots set inflow = inflow + 11"
+    " where tenant_id = 't0004' and month = '2025-03-01' and account_code = '1210'"
+)
+
+
+def revisions(result: StageResult) -> dict[str, object]:
+    return {t: artefact.metadata["revision"].value for t, artefact in result.artefacts.items()}
+
+
+def test_every_tenant_has_one_statement_of_each_kind(stages: MonthlyStages) -> None:
+    stages.run("ledger_extracts")
+    result = stages.run("statements")
+    assert result.failures == []
+    [key] = {artefact.key for artefact in result.artefacts.values()}
+    tables = read_batch(stages.store, key)
+    assert set(tables) == {"statements", "companies", "claims", "revisions"}
+    kinds = tables["statements"].groupby("tenant_id")["statement"].unique()
+    assert kinds.index.tolist() == TENANTS
+    for of_tenant in kinds:
+        assert list(of_tenant) == list(StatementKind)
+    assert revisions(result) == dict.fromkeys(TENANTS, 1)
+
+
+def test_every_identity_is_checked_and_holds(stages: MonthlyStages) -> None:
+    stages.run("ledger_extracts")
+    result = stages.run("statements")
+    [stage] = [stage for stage in STAGES if stage.name == "statements"]
+    assert [check.name for check in result.checks] == list(stage.checks) == list(CONTROLS)
+    for check in result.checks:
+        assert check.passed
+        assert check.metadata["tenants"].value == 5
+        assert check.metadata["violations"].value == 0
+
+
+def test_a_violated_identity_fails_its_tenant_and_its_check_names_it(
+    stages: MonthlyStages,
+) -> None:
+    with psycopg.connect(stages.url) as connection:
+        assert connection.execute(LOST_CASH).rowcount == 1
+    assert stages.run("ledger_extracts").failures == []
+    result = stages.run("statements")
+
+    [failure] = result.failures
+    assert (failure.tenant_id, failure.code) == ("t0004", FailureCode.IDENTITY_VIOLATED)
+    actual, expected = failure.details["actual"], failure.details["expected"]
+    assert isinstance(actual, int)
+    assert isinstance(expected, int)
+    assert actual - expected == 11
+    others = [tenant_id for tenant_id in TENANTS if tenant_id != "t0004"]
+    assert list(result.artefacts) == others
+    [key] = {artefact.key for artefact in result.artefacts.values()}
+    for table in read_batch(stages.store, key).values():
+        assert sorted(set(table["tenant_id"])) == others
+
+    [failed] = [check for check in result.checks if not check.passed]
+    assert failed.name == failure.details["control"]
+    assert failed.metadata["violations"].value == 1
+    assert failed.metadata["violating_tenants"].value == [
+        {"tenant_id": "t0004", "expected": expected, "actual": actual}
+    ]
+
+
+def test_where_all_fail_nothing_is_stored_and_the_checks_say_so(
+    stages: MonthlyStages, tmp_path: Path
+) -> None:
+    with psycopg.connect(stages.url) as connection:
+        connection.execute(LOST_CASH)
+    stages.run("ledger_extracts", ["t0004"])
+    result = stages.run("statements", ["t0004"])
+    assert result.artefacts == {}
+    assert list(tmp_path.rglob("statements-*.arrow")) == []
+    assert [check.passed for check in result.checks].count(False) == 1
+
+
+def test_the_same_numbers_keep_their_revision_and_others_get_the_next(
+    stages: MonthlyStages,
+) -> None:
+    for name in ("ledger_extracts", "statements"):
+        stages.run(name)
+    assert revisions(stages.run("statements", run_id="run-2")) == dict.fromkeys(TENANTS, 1)
+
+    with psycopg.connect(stages.url) as connection:
+        connection.execute(
+            "update ledger.companies set name = name || '新社' where tenant_id = 't0003'"
+        )
+    stages.run("ledger_extracts", run_id="run-3")
+    third = stages.run("statements", run_id="run-3")
+    assert revisions(third) == {**dict.fromkeys(TENANTS, 1), "t0003": 2}
+    tables = read_batch(stages.store, third.artefacts["t0003"].key)
+    recorded = tables["revisions"].set_index("tenant_id")["revision"]
+    assert recorded.to_dict() == revisions(third)
+
+
+def test_tenants_of_several_extracts_are_worked_on_together(stages: MonthlyStages) -> None:
+    stages.run("ledger_extracts", ["t0001", "t0002"], run_id="run-1")
+    stages.run("ledger_extracts", ["t0003"], run_id="run-2")
+    result = stages.run("statements", ["t0001", "t0003"], run_id="run-3")
+    assert sorted(result.artefacts) == ["t0001", "t0003"]
+    for tenant_id, artefact in result.artefacts.items():
+        tables = read_batch(stages.store, artefact.key)
+        assert set(tables["statements"]["tenant_id"]) == {tenant_id}
+    # one outcome a check for all of them
+    assert [check.name for check in result.checks] == list(CONTROLS)
+    assert {check.metadata["tenants"].value for check in result.checks} == {2}

@@ -1,0 +1,265 @@
+"""What cannot be reported on stops its own tenant, by name, and changes nothing for the others."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import pytest
+
+from reports_pipeline.accounting.failures import FailureCode
+from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from reports_pipeline.documents.catalogs import failure_text
+from tests.bad_input.april import OTHERS, SPOILT, AprilRun, change_ledger, run_april
+
+# What a tenant has in the store by the stage that stopped it.
+DOCUMENTS = {
+    "ledger_extracts": (),
+    "statements": (),
+    "report_pdfs": (),
+    "report_workbooks": PDF_NAMES,
+    "report_deliveries": (*PDF_NAMES, *WORKBOOK_NAMES),
+}
+
+ONE_DEBIT_OF_APRIL = """
+    (tenant_id, posted_on, entry_id, line_no) = (
+        select tenant_id, posted_on, entry_id, line_no from ledger.journal_lines
+        where tenant_id = 't0004' and posted_on >= '2025-04-01' and debit > 0
+          and status = 'posted'
+        order by posted_on, entry_id, line_no limit 1)
+"""
+REFRESH = "call ledger.refresh_snapshots(array['t0004'], '2025-04-01')"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """How a ledger is spoilt, and what is said of it."""
+
+    name: str
+    statements: tuple[str, ...]
+    code: FailureCode
+    facts: Mapping[str, str | int | None] = field(default_factory=dict)
+    stage: str = "ledger_extracts"
+
+
+FAULTS = [
+    Fault(
+        "an entry whose debits exceed its credits",
+        (f"update ledger.journal_lines set debit = debit + 30 where {ONE_DEBIT_OF_APRIL}",),
+        FailureCode.LEDGER_IMBALANCE,
+        {"difference": 30, "entries": 1},
+    ),
+    Fault(
+        "an earlier month whose credits exceed its debits",
+        (
+            "update ledger.balance_snapshots set credit = credit + 7"
+            " where tenant_id = 't0004' and month = '2025-03-01' and account_code = '4110'",
+        ),
+        FailureCode.LEDGER_IMBALANCE,
+        {"month": "2025-03", "kind": "normal", "difference": -7},
+    ),
+    Fault(
+        "an amount on an account that is not in the chart",
+        (
+            f"update ledger.journal_lines set account_code = '9999' where {ONE_DEBIT_OF_APRIL}",
+            REFRESH,
+        ),
+        FailureCode.UNKNOWN_ACCOUNT,
+        {"account_code": "9999"},
+    ),
+    Fault(
+        "an amount on an account of a class that no statement has",
+        (
+            "update ledger.accounts set account_class = 'suspense'"
+            " where tenant_id = 't0004' and account_code = '4110'",
+        ),
+        FailureCode.UNKNOWN_ACCOUNT,
+        {"account_code": "4110", "account_class": "suspense"},
+    ),
+    Fault(
+        "a month without entries that nobody has closed",
+        (
+            "delete from ledger.journal_lines"
+            " where tenant_id = 't0004' and posted_on >= '2025-04-01'",
+            "delete from ledger.journal_entries"
+            " where tenant_id = 't0004' and posted_on >= '2025-04-01'",
+            "delete from ledger.month_closings where tenant_id = 't0004' and month = '2025-04-01'",
+            REFRESH,
+        ),
+        FailureCode.MONTH_EMPTY,
+        {"month": "2025-04"},
+    ),
+    Fault(
+        # An amount in dollars must not be added to yen as if it were one (erpnext 27772).
+        "an entry in another currency",
+        (
+            """
+            update ledger.journal_entries set currency = 'USD' where (tenant_id, entry_id) = (
+                select tenant_id, entry_id from ledger.journal_entries
+                where tenant_id = 't0004' and posted_on >= '2025-04-01' and status = 'posted'
+                order by posted_on, entry_id limit 1)
+            """,
+        ),
+        FailureCode.CURRENCY_MISMATCH,
+        {"currency": "USD", "company_currency": "JPY"},
+    ),
+    Fault(
+        "an entry that came after the month's balances were taken",
+        (
+            "insert into ledger.journal_entries values ('t0004', '2025-04-30', 900001, '', 'JPY')",
+            "insert into ledger.journal_lines values"
+            " ('t0004', '2025-04-30', 900001, 1, '1120', 5000, 0),"
+            " ('t0004', '2025-04-30', 900001, 2, '4110', 0, 5000)",
+        ),
+        FailureCode.SNAPSHOT_MISMATCH,
+        {"account_code": "1120"},
+    ),
+    Fault(
+        "an earlier month whose cash flow does not explain its cash",
+        (
+            "update ledger.balance_snapshots set inflow = inflow + 11"
+            " where tenant_id = 't0004' and month = '2025-03-01' and account_code = '1210'",
+        ),
+        FailureCode.IDENTITY_VIOLATED,
+        {"control": "cash_change_equals_cash_flow"},
+        stage="statements",
+    ),
+    Fault(
+        "a company name that reads backwards",
+        (r"update ledger.companies set name = E'大和\u202Eソフト' where tenant_id = 't0004'",),
+        FailureCode.BAD_TEXT,
+        {"table": "companies", "row": SPOILT, "field": "name", "code_point": "U+202E"},
+    ),
+    Fault(
+        "a bell in the name of an account",
+        (
+            r"update ledger.accounts set name = E'売上\u0007高'"
+            " where tenant_id = 't0004' and account_code = '4110'",
+        ),
+        FailureCode.BAD_TEXT,
+        {"table": "accounts", "row": "4110", "field": "name", "code_point": "U+0007"},
+    ),
+    Fault(
+        "an escape character in a claim",
+        (
+            r"update ledger.expense_claims set payee = E'\u001B[2J'"
+            " where tenant_id = 't0004' and incurred_on >= '2025-04-01'",
+        ),
+        FailureCode.BAD_TEXT,
+        {"table": "claims", "field": "payee", "code_point": "U+001B"},
+    ),
+    Fault(
+        "an emoji in the company name",
+        ("update ledger.companies set name = '大和ソフト🍣' where tenant_id = 't0004'",),
+        FailureCode.MISSING_GLYPH,
+        {"field": "company_name", "text": "大和ソフト🍣", "code_point": "U+1F363"},
+    ),
+    Fault(
+        "an emoji in the name of an account",
+        (
+            "update ledger.accounts set name = '売上高🍣'"
+            " where tenant_id = 't0004' and account_code = '4110'",
+        ),
+        FailureCode.MISSING_GLYPH,
+        {"field": "account_name", "row": "4110", "code_point": "U+1F363"},
+    ),
+    Fault(
+        "a line break in the company name",
+        (r"update ledger.companies set name = E'大和\nソフト' where tenant_id = 't0004'",),
+        FailureCode.MISSING_GLYPH,
+        {"field": "company_name", "code_point": "U+000A"},
+    ),
+    Fault(
+        "a claim longer than a cell of a workbook",
+        (
+            "update ledger.expense_claims set description = repeat('出', 40000)"
+            " where tenant_id = 't0004' and incurred_on >= '2025-04-01'",
+        ),
+        FailureCode.TOO_LARGE,
+        {"report": "expense_claims", "length": 40_000, "limit": 32_767},
+        stage="report_workbooks",
+    ),
+    Fault(
+        "nobody to send to",
+        ("delete from ledger.contacts where tenant_id = 't0004'",),
+        FailureCode.NO_RECIPIENT,
+        stage="report_deliveries",
+    ),
+    Fault(
+        "two addresses in one",
+        ("update ledger.contacts set email = 'a@b, evil@y' where tenant_id = 't0004'",),
+        FailureCode.ADDRESS_REFUSED,
+        {"recipient_nos": "1"},
+        stage="report_deliveries",
+    ),
+    Fault(
+        "an address with a header of its own",
+        (
+            r"update ledger.contacts set email = E'a@example.com\r\nBcc: evil@example.com'"
+            " where tenant_id = 't0004'",
+        ),
+        FailureCode.ADDRESS_REFUSED,
+        {"recipient_nos": "1"},
+        stage="report_deliveries",
+    ),
+    Fault(
+        "contacts' names with a header of their own",
+        (
+            r"update ledger.contacts set name = E'経理\r\nBcc: evil@example.com'"
+            " where tenant_id = 't0004'",
+        ),
+        FailureCode.ADDRESS_REFUSED,
+        {"recipient_nos": "1, 2"},
+        stage="report_deliveries",
+    ),
+    Fault(
+        "contacts' names that read backwards",
+        (r"update ledger.contacts set name = E'経理\u202E' where tenant_id = 't0004'",),
+        FailureCode.ADDRESS_REFUSED,
+        {"recipient_nos": "1, 2"},
+        stage="report_deliveries",
+    ),
+]
+
+
+@pytest.mark.parametrize("fault", [pytest.param(fault, id=fault.name) for fault in FAULTS])
+def test_a_fault_stops_its_own_tenant_alone(
+    fault: Fault, sound: AprilRun, url: str, tmp_path: Path
+) -> None:
+    change_ledger(url, *fault.statements)
+    april = run_april(url, tmp_path)
+
+    assert list(april.failures) == [SPOILT]
+    stage, failure = april.failures[SPOILT]
+    assert (failure.code, stage) == (fault.code, fault.stage)
+    assert failure.details == {**failure.details, **fault.facts}
+    assert sorted(april.left[SPOILT].documents) == sorted(
+        f"r1/{name}" for name in DOCUMENTS[fault.stage]
+    )
+    assert april.left[SPOILT].mails == []
+
+    for language, script in {"ja": "[ぁ-ん]", "en": "[a-z]{3}"}.items():
+        text = failure_text(failure, language)
+        assert SPOILT in text
+        assert re.search(script, text)
+        for name, value in fault.facts.items():
+            assert f"{name}={value}" in text
+        # On an operator's screen it is one line that reads as it is stored.
+        assert text.isprintable()
+
+    for tenant_id in OTHERS:
+        assert april.left[tenant_id] == sound.left[tenant_id]
+
+
+def test_every_code_that_a_ledger_can_cause_is_caused_here() -> None:
+    caused_elsewhere = {
+        FailureCode.UNKNOWN_TENANT,
+        FailureCode.DOCUMENT_MISMATCH,
+        FailureCode.CORRECTION_PENDING,
+        FailureCode.DELIVERY_UNKNOWN,
+        FailureCode.INPUT_MISSING,
+        FailureCode.INTERNAL_ERROR,
+    }
+    assert {fault.code for fault in FAULTS} == set(FailureCode) - caused_elsewhere

@@ -1,0 +1,225 @@
+"""`reports …` as it is typed."""
+
+from __future__ import annotations
+
+import datetime
+import os
+import re
+import signal
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from unittest import mock
+from zoneinfo import ZoneInfo
+
+import dagster as dg
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from reports_pipeline.accounting.failures import FailureCode, TenantFailure
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.cli import main
+from resources.database import create_database
+from resources.launches import Launches
+from resources.stage_outcomes import StageOutcomes
+from tests.sample_ledgers import APRIL, TENANTS, sample_database
+
+
+@pytest.fixture(scope="module")
+def dagster_url(postgres_server: str) -> str:
+    """Dagster's tables, in a database of their own, which are made once."""
+    return create_database(postgres_server, "dagster_of_cli")
+
+
+@pytest.fixture(scope="module")
+def shared_url(postgres_server: str) -> str:
+    return sample_database(postgres_server)
+
+
+@pytest.fixture
+def sample_url(shared_url: str) -> str:
+    """The sample as it was loaded, nothing launched yet."""
+    with psycopg.connect(shared_url) as connection:
+        connection.execute("truncate reporting.launches, reporting.stage_outcomes cascade")
+        connection.execute("update ledger.companies set status = 'active'")
+    return shared_url
+
+
+@pytest.fixture(autouse=True)
+def _environment(sample_url: str, dagster_url: str, tmp_path: Path) -> Iterator[None]:
+    settings = {
+        "REPORTS_HOME": str(tmp_path),
+        "REPORTS_DATABASE_URL": sample_url,
+        "REPORTS_DAGSTER_URL": dagster_url,
+        "REPORTS_FIRST_MONTH": "2025-02",
+        "REPORTS_TENANTS_PER_RUN": "2",
+    }
+    # the commands set what Dagster's programs need, and end in order when they are asked to
+    handlers = {number: signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)}
+    with mock.patch.dict(os.environ, settings):
+        yield
+    for number, handler in handlers.items():
+        signal.signal(number, handler)
+
+
+def reports(*arguments: str) -> Result:
+    return CliRunner().invoke(main, arguments)
+
+
+def refused(*arguments: str) -> str:
+    """What is said to a command that is refused in good order."""
+    result = reports(*arguments)
+    assert isinstance(result.exception, SystemExit), result.exception
+    assert result.exit_code in (1, 2)
+    return result.output
+
+
+@pytest.mark.parametrize("month", ["2025-13", "April", "2025-4", "2025-04-01", ""])
+@pytest.mark.parametrize("command", [["backfill", "--all"], ["status"], ["demo"]])
+def test_what_is_no_month_is_refused(command: list[str], month: str, sample_url: str) -> None:
+    said = refused(*command, "--month", month)
+    assert "--month" in said
+    assert "month" in said.split("Error:")[1]
+    assert Launches(sample_url).unlaunched() == []
+
+
+THIS_MONTH = str(Month.of(datetime.datetime.now(ZoneInfo("Asia/Tokyo")).date()))
+
+
+@pytest.mark.parametrize("month", ["2025-01", THIS_MONTH, "2999-01"])
+def test_a_month_outside_the_window_is_refused(month: str, sample_url: str) -> None:
+    said = refused("backfill", "--month", month, "--all")
+    assert f"Error: {month} is outside the window 2025-02 to " in said
+    assert "REPORTS_FIRST_MONTH" in said
+    assert Launches(sample_url).unlaunched() == []
+
+
+def test_unknown_and_inactive_tenants_are_named(sample_url: str) -> None:
+    with psycopg.connect(sample_url) as connection:
+        connection.execute("update ledger.companies set status = 'left' where tenant_id = 't0004'")
+    said = refused("backfill", "--month", "2025-04", "--tenants", "t0001,nobody,t0004")
+    assert said == "Error: no such active tenants: nobody, t0004\n"
+    assert Launches(sample_url).unlaunched() == []
+
+
+@pytest.mark.parametrize(
+    "choice",
+    [
+        [],
+        ["--all", "--failed"],
+        ["--all", "--tenants", "t0001"],
+        ["--tenants", "t0001", "--failed"],
+        ["--tenants", "", "--all"],
+    ],
+    ids=" ".join,
+)
+def test_exactly_one_choice_of_tenants_is_wanted(choice: list[str], sample_url: str) -> None:
+    said = refused("backfill", "--month", "2025-04", *choice)
+    assert "Error: Name one of --tenants, --all and --failed." in said
+    assert Launches(sample_url).unlaunched() == []
+
+
+def test_a_bad_setting_is_named() -> None:
+    with mock.patch.dict(os.environ, {"REPORTS_TENANTS_PER_RUN": "many"}):
+        said = refused("status", "--month", "2025-04")
+    assert said == "Error: REPORTS_TENANTS_PER_RUN: must be a whole number from 1\n"
+
+
+@pytest.mark.parametrize("wait", [[], ["--wait"]], ids=["", "wait"])
+def test_without_a_daemon_the_launch_is_written_down_and_the_error_says_so(
+    wait: list[str], sample_url: str
+) -> None:
+    tenants = " t0003, t0001,,t0002 ,t0001"
+    said = refused("backfill", "--month", "2025-04", "--tenants", tenants, *wait)
+    [launch] = Launches(sample_url).unlaunched()
+    assert launch.month == APRIL
+    assert sorted(t for batch in launch.batches for t in batch) == ["t0001", "t0002", "t0003"]
+    assert said == (
+        f"{launch.launch_id}: 3 tenants in 2 runs\n"
+        f"Error: {launch.launch_id} is written down. No Dagster daemon is running, so nothing "
+        "will start the runs: start `reports dev`.\n"
+    )
+
+
+def test_every_launch_has_an_id_of_its_own(sample_url: str) -> None:
+    for _ in range(2):
+        refused("backfill", "--month", "2025-04", "--all")
+    ids = [launch.launch_id for launch in Launches(sample_url).unlaunched()]
+    assert len(set(ids)) == 2
+    assert all(re.fullmatch(r"backfill-2025-04-\d{8}-\d{6}-[0-9a-f]{4}", id_) for id_ in ids)
+
+
+@pytest.fixture
+def outcomes(sample_url: str) -> StageOutcomes:
+    """t0001 is through; t0002 has an unbalanced ledger, t0003 nobody to mail to; the rest wait."""
+    outcomes = StageOutcomes(sample_url)
+    unbalanced = TenantFailure("t0002", FailureCode.LEDGER_IMBALANCE, {"difference": 3})
+    sound = dict.fromkeys(["t0001", "t0003"], "extract.arrow")
+    outcomes.record("ledger_extracts", APRIL, "run", sound, [unbalanced])
+    nobody = TenantFailure("t0003", FailureCode.NO_RECIPIENT)
+    outcomes.record("report_deliveries", APRIL, "run", {"t0001": "id"}, [nobody])
+    return outcomes
+
+
+@pytest.mark.usefixtures("outcomes")
+def test_the_failed_tenants_are_launched_again(sample_url: str) -> None:
+    refused("backfill", "--month", "2025-04", "--failed")
+    [launch] = Launches(sample_url).unlaunched()
+    assert launch.batches == (("t0002", "t0003"),)
+
+
+@pytest.mark.usefixtures("outcomes")
+def test_a_tenant_that_failed_and_left_is_not_launched_again(sample_url: str) -> None:
+    with psycopg.connect(sample_url) as connection:
+        connection.execute("update ledger.companies set status = 'left' where tenant_id = 't0002'")
+    refused("backfill", "--month", "2025-04", "--failed")
+    [launch] = Launches(sample_url).unlaunched()
+    assert launch.batches == (("t0003",),)
+
+
+@pytest.mark.parametrize("choice", [["--failed"], ["--tenants", " , "]], ids=" ".join)
+def test_where_nobody_is_chosen_nothing_is_launched(choice: list[str], sample_url: str) -> None:
+    result = reports("backfill", "--month", "2025-04", *choice)
+    assert (result.exit_code, result.output) == (0, "2025-04: no tenant to launch.\n")
+    assert Launches(sample_url).unlaunched() == []
+
+
+@pytest.mark.usefixtures("outcomes")
+def test_status_counts_by_stage_and_says_why_tenants_failed() -> None:
+    result = reports("status", "--month", "2025-04")
+    assert result.exit_code == 0
+    lines = result.output.splitlines()
+    assert lines[:6] == [
+        "2025-04: 5 active tenants",
+        "  ledger_extracts   1 LEDGER_IMBALANCE, 2 done",
+        "  statements        not started",
+        "  report_pdfs       not started",
+        "  report_workbooks  not started",
+        "  report_deliveries 1 NO_RECIPIENT, 1 done",
+    ]
+    assert len(lines) == 8
+    assert lines[6].startswith("t0002: LEDGER_IMBALANCE: テナント t0002：借方と貸方")
+    assert "difference=3" in lines[6]
+    assert lines[7].startswith("t0003: NO_RECIPIENT: テナント t0003：")
+
+
+def test_the_address_of_the_database_is_printed(sample_url: str) -> None:
+    assert reports("database-url").output == f"{sample_url}\n"
+
+
+def test_a_command_runs_where_dagster_knows_all_tenants(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    seen: list[list[str]] = []
+
+    def run_command(environment: object, command: list[str]) -> int:
+        seen.append(list(command))
+        with dg.DagsterInstance.get() as instance:
+            assert sorted(instance.get_dynamic_partitions("tenant")) == TENANTS
+        return 5
+
+    monkeypatch.setattr("reports_pipeline.cli.run_command", run_command)
+    result = reports("exec", "--", sys.executable, "-m", "dagster", "--version")
+    assert result.exit_code == 5, result.exception
+    assert seen == [[sys.executable, "-m", "dagster", "--version"]]

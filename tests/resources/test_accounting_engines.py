@@ -1,0 +1,176 @@
+"""Programs that others wrote say the same of a journal as our statements, whatever is in it."""
+
+from __future__ import annotations
+
+import dataclasses
+import datetime
+from collections.abc import Mapping
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.charts import Account
+from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounting.verification import Verification, verify
+from resources.accounting_engines import (
+    AccountingEngine,
+    EngineNotInstalledError,
+    HledgerEngine,
+    JournalRefusedError,
+)
+from tests.accounting.extracts import Bookkeeping, company, extract_of
+from tests.accounting.journals import bookkeepings, months
+from tests.accounting.printing import reports_of
+from tests.accounting.sakura import MAY, SAKURA
+from tests.accounting.test_verification import BY_HAND
+from tests.resources.engines import ENGINES, engine_named
+
+OCTOBER = Month(2026, 10)
+
+
+@pytest.fixture(scope="module", params=ENGINES)
+def engine(request: pytest.FixtureRequest) -> AccountingEngine:
+    return engine_named(request.param)
+
+
+def verified(engine: AccountingEngine, month: Month, books: Bookkeeping) -> Verification:
+    [reports] = reports_of(extract_of(month, [books]))
+    entries = [entry for entry in books.entries if entry.posted_on < month.end]
+    figures = engine.figures(books.company, month, books.accounts, entries)
+    return verify(reports, books.accounts, figures)
+
+
+def test_a_worked_example_has_the_figures_made_by_hand(engine: AccountingEngine) -> None:
+    figures = engine.figures(SAKURA.company, MAY, SAKURA.accounts, SAKURA.entries)
+    assert _without_zeros(figures.balances) == _without_zeros(BY_HAND.balances)
+    assert figures.earlier_income == BY_HAND.earlier_income
+    for theirs, by_hand in (
+        (figures.month, BY_HAND.month),
+        (figures.year_to_date, BY_HAND.year_to_date),
+    ):
+        for name in ("income", "receipts", "payments"):
+            sums, expected = getattr(theirs, name), getattr(by_hand, name)
+            assert _without_zeros(sums.accounts) == expected.accounts
+            assert sums.total == expected.total
+
+
+@settings(
+    max_examples=12, deadline=None, suppress_health_check=[HealthCheck.too_slow], derandomize=True
+)
+@given(data=st.data(), month=months)
+def test_books_of_any_kind_agree(
+    engine: AccountingEngine, data: st.DataObject, month: Month
+) -> None:
+    """Closing and opening entries at any time, cancelled ones, compound ones that touch cash."""
+    books = data.draw(bookkeepings(month, "any"))
+    assert verified(engine, month, books).differences == ()
+
+
+CODES = ["1110", "現金 手許", "Assets:US:BofA", "a+b.c*", "A+B.C*", "total"]
+
+
+@pytest.mark.parametrize("currency", ["JPY", "USD", "KWD"])
+def test_codes_and_currencies_that_could_be_misread(
+    engine: AccountingEngine, currency: str
+) -> None:
+    """1.234 KWD are 1,234 fils; codes that differ in case only are different accounts."""
+    chart = [
+        *(Account(code, code, AccountClass.CASH_AND_DEPOSITS) for code in CODES[:3]),
+        *(Account(code, code, AccountClass.OTHER_CURRENT_ASSETS) for code in CODES[3:]),
+        Account("4110", "売上高", AccountClass.NET_SALES),
+    ]
+    entries = [
+        JournalEntry(
+            datetime.date(2026, 10, number),
+            number,
+            'memo; "quoted" \\ |\n  1110  5',
+            (JournalLine(code, 1_234_567 * number), JournalLine("4110", -1_234_567 * number)),
+        )
+        for number, code in enumerate(CODES, start=1)
+    ]
+    books = Bookkeeping(dataclasses.replace(company(), currency=currency), chart, entries)
+    assert verified(engine, OCTOBER, books).differences == ()
+    figures = engine.figures(books.company, OCTOBER, chart, entries)
+    assert figures.balances["現金 手許"] == 2 * 1_234_567
+
+
+def test_a_tenant_without_entries_has_zeros(engine: AccountingEngine) -> None:
+    books = Bookkeeping(company(), SAKURA.accounts, [])
+    assert verified(engine, OCTOBER, books) == Verification(0, ())
+
+
+def test_a_posting_that_only_the_engine_sees_is_found(engine: AccountingEngine) -> None:
+    [reports] = reports_of(extract_of(MAY, [SAKURA]))
+    late = JournalEntry(
+        datetime.date(2026, 5, 31), 999, "", (JournalLine("6310", 70), JournalLine("1110", -70))
+    )
+    figures = engine.figures(SAKURA.company, MAY, SAKURA.accounts, [*SAKURA.entries, late])
+    found = verify(reports, SAKURA.accounts, figures).differences
+    assert {(difference.what, difference.line): difference.difference for difference in found} == {
+        ("balance_sheet.current", "account:1110"): 70,
+        ("balance_sheet.current", "net_profit_for_year"): 70,
+        **{
+            (f"income_statement.{column}", line): difference
+            for column in ("current", "year_to_date")
+            for line, difference in {"account:6310": -70, "net_profit": 70}.items()
+        },
+        **{
+            (f"cash_flow.{column}", line): difference
+            for column in ("current", "year_to_date")
+            for line, difference in {
+                "outflows account:6310": -70,
+                "total_outflows": -70,
+                "net_cash_change": 70,
+                "closing_cash": 70,
+            }.items()
+        },
+    }
+
+
+@pytest.mark.parametrize("mutation", ["dropped", "doubled", "turned round", "closing"])
+def test_an_entry_of_ours_that_went_wrong_is_found(engine: AccountingEngine, mutation: str) -> None:
+    """The engine has the journal as it is; our side lost, doubled, turned or misjudged an entry."""
+    entry = SAKURA.entries[-3]
+    turned = tuple(JournalLine(line.account_code, -line.amount) for line in entry.lines)
+    replacements = {
+        "dropped": [],
+        "doubled": [entry, entry],
+        "turned round": [dataclasses.replace(entry, lines=turned)],
+        "closing": [dataclasses.replace(entry, kind=EntryKind.CLOSING)],
+    }[mutation]
+    entries = [*SAKURA.entries[:-3], *replacements, *SAKURA.entries[-2:]]
+    [reports] = reports_of(extract_of(MAY, [dataclasses.replace(SAKURA, entries=entries)]))
+    figures = engine.figures(SAKURA.company, MAY, SAKURA.accounts, SAKURA.entries)
+    found = verify(reports, SAKURA.accounts, figures).differences
+    assert {line.account_code for line in entry.lines} <= {
+        difference.line.rpartition(":")[2] for difference in found
+    }
+
+
+def test_a_journal_that_does_not_balance_is_refused(engine: AccountingEngine) -> None:
+    lines = (JournalLine("1110", 5), JournalLine("4110", -4))
+    entry = JournalEntry(datetime.date(2026, 10, 1), 1, "", lines)
+    with pytest.raises(JournalRefusedError, match=r"(?s)balance.*\b1 JPY"):
+        engine.figures(company(), OCTOBER, SAKURA.accounts, [entry])
+
+
+def test_a_code_that_hledger_cannot_read_is_refused() -> None:
+    engine = engine_named("hledger")
+    chart = [Account("a  b", "", AccountClass.NET_SALES)]
+    with pytest.raises(JournalRefusedError, match="hledger cannot read the account code 'a  b'"):
+        engine.figures(company(), OCTOBER, chart, [])
+
+
+def test_where_hledger_is_missing_its_debian_package_is_named(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setenv("PATH", "")
+    with pytest.raises(EngineNotInstalledError, match="apt-get install hledger"):
+        HledgerEngine()
+
+
+def _without_zeros(amounts: Mapping[str, int]) -> dict[str, int]:
+    return {code: amount for code, amount in amounts.items() if amount}

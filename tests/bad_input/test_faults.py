@@ -54,8 +54,15 @@ FAULTS = [
     Fault(
         "an earlier month whose credits exceed its debits",
         (
-            "update ledger.balance_snapshots set credit = credit + 7"
-            " where tenant_id = 't0004' and month = '2025-03-01' and account_code = '4110'",
+            """
+            update ledger.journal_lines set credit = credit + 7
+            where (tenant_id, posted_on, entry_id, line_no) = (
+                select tenant_id, posted_on, entry_id, line_no from ledger.journal_lines
+                where tenant_id = 't0004' and account_code = '4110' and status = 'posted'
+                  and posted_on between '2025-03-01' and '2025-03-31' and credit > 0 limit 1
+            )
+            """,
+            "call ledger.refresh_snapshots(array['t0004'], '2025-03-01')",
         ),
         FailureCode.LEDGER_IMBALANCE,
         {"month": "2025-03", "kind": "normal", "difference": -7},

@@ -250,7 +250,12 @@ def test_a_stale_snapshot_is_found(url: str, extract: LedgerExtract) -> None:
         & (movements["month"] == APRIL.ordinal)
     ].to_dict("records")
     net = sales["debit"] - sales["credit"]
-    assert failure.details == {"account_code": "4110", "lines": net, "snapshot": net + 5}
+    assert failure.details == {
+        "month": "2025-04",
+        "account_code": "4110",
+        "lines": net,
+        "snapshot": net + 5,
+    }
 
 
 def test_a_snapshot_without_lines_is_found(url: str, extract: LedgerExtract) -> None:
@@ -261,7 +266,12 @@ def test_a_snapshot_without_lines_is_found(url: str, extract: LedgerExtract) -> 
     )
     [failure] = others_are_as_before(url, extract, without="t0005")
     assert failure.code is FailureCode.SNAPSHOT_MISMATCH
-    assert failure.details == {"account_code": "9999", "lines": None, "snapshot": 1}
+    assert failure.details == {
+        "month": "2025-04",
+        "account_code": "9999",
+        "lines": None,
+        "snapshot": 1,
+    }
 
 
 def test_a_tenant_that_is_no_company_is_found(sound_url: str, extract: LedgerExtract) -> None:

@@ -79,8 +79,8 @@ def upgrade() -> None:
             entry_id bigint not null,
             line_no smallint not null,
             account_code text not null,
-            debit bigint not null default 0 check (debit >= 0),
-            credit bigint not null default 0 check (credit >= 0),
+            debit bigint not null default 0 check (debit between 0 and 1e15),
+            credit bigint not null default 0 check (credit between 0 and 1e15),
             kind text not null default 'normal' check (kind in ('normal', 'opening', 'closing')),
             status text not null default 'posted' check (status in ('posted', 'cancelled')),
             primary key (tenant_id, posted_on, entry_id, line_no),
@@ -149,7 +149,7 @@ def upgrade() -> None:
                        inflow bigint, outflow bigint, unbalanced boolean)
         language sql stable as $$
             select tenant.tenant_id, movements.*
-            from unnest(tenants) as tenant (tenant_id)
+            from (select distinct unnest(tenants) as tenant_id) tenant
             cross join lateral (
                 select array_agg(a.account_code) as codes from ledger.accounts a
                 where a.tenant_id = tenant.tenant_id and a.account_class = 'cash_and_deposits'
@@ -183,6 +183,68 @@ def upgrade() -> None:
         $$
         """
     )
+    # Months whose snapshots may not be what their lines say any more. Whoever changes lines, late
+    # postings above all, leaves a mark here; refreshing takes it away (erpnext 36112).
+    op.execute(
+        """
+        create table ledger.stale_snapshots (
+            tenant_id text not null,
+            month date not null,
+            primary key (tenant_id, month)
+        )
+        """
+    )
+    op.execute(
+        """
+        create function ledger.mark_stale_snapshots() returns trigger language plpgsql as $$
+        begin
+            if tg_table_name = 'balance_snapshots' then
+                insert into ledger.stale_snapshots select distinct tenant_id, month from changed
+                on conflict do nothing;
+                return null;
+            end if;
+            insert into ledger.stale_snapshots
+            select distinct tenant_id, date_trunc('month', posted_on)::date from changed
+            on conflict do nothing;
+            if tg_op = 'UPDATE' then -- perhaps of the date
+                insert into ledger.stale_snapshots
+                select distinct tenant_id, date_trunc('month', posted_on)::date from replaced
+                on conflict do nothing;
+            end if;
+            return null;
+        end $$
+        """
+    )
+    for table, event, changed in (
+        ("journal_lines", "insert", "new table as changed"),
+        ("journal_lines", "update", "new table as changed old table as replaced"),
+        ("journal_lines", "delete", "old table as changed"),
+        ("balance_snapshots", "update", "new table as changed"),
+        ("balance_snapshots", "delete", "old table as changed"),
+    ):
+        op.execute(
+            f"create trigger mark_stale_after_{event} after {event} on ledger.{table} "
+            f"referencing {changed} for each statement "
+            "execute function ledger.mark_stale_snapshots()"
+        )
+    # An entry that is cancelled, say, takes its lines along.
+    op.execute(
+        """
+        create function ledger.lines_follow_entry() returns trigger language plpgsql as $$
+        begin
+            update ledger.journal_lines set kind = new.kind, status = new.status
+            where tenant_id = new.tenant_id and posted_on = new.posted_on
+              and entry_id = new.entry_id;
+            return null;
+        end $$
+        """
+    )
+    op.execute(
+        """
+        create trigger lines_follow_entry after update of kind, status on ledger.journal_entries
+        for each row execute function ledger.lines_follow_entry()
+        """
+    )
     op.execute(
         """
         create procedure ledger.refresh_snapshots(tenants text[], month_start date)
@@ -194,6 +256,8 @@ def upgrade() -> None:
                    debit, credit, closing_debit, closing_credit, opening_debit, opening_credit,
                    inflow, outflow
             from ledger.month_movements(tenants, month_start);
+            delete from ledger.stale_snapshots
+            where tenant_id = any(tenants) and month = month_start;
         $$
         """
     )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,6 +13,7 @@ from beancount.core.data import Transaction
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.journal_export import hledger_journal
 from reports_pipeline.accounting.reports import StatementKind
+from tests.beancount_example import beancount_example
 from tests.end_to_end.stored import amount, attachments, read_mail, stored_reports
 from tests.end_to_end.system import MONTH, System, new_system
 from tests.resources.hledger import hledger_balances, hledger_minor_units, hledger_rows
@@ -25,13 +25,7 @@ _BROUGHT_FORWARD = AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    path = tmp_path_factory.mktemp("beancount") / "example.beancount"
-    generator = "from beancount.scripts.example import main; main()"
-    period = ["--date-begin", "2024-01-01", "--date-end", "2025-12-31"]
-    subprocess.run(
-        [sys.executable, "-c", generator, "--seed", "1", *period, "-o", str(path)], check=True
-    )
-    return path
+    return beancount_example(tmp_path_factory.mktemp("beancount"))
 
 
 @pytest.fixture(scope="module")

@@ -6,8 +6,6 @@ import dataclasses
 import datetime
 import json
 import re
-import subprocess
-import sys
 from collections.abc import Callable, Sequence
 
 import psycopg
@@ -28,6 +26,7 @@ from resources.ledger_imports.tenant_ledgers import TenantLedger, TenantSettings
 from resources.ledger_loading import load_ledger
 from resources.sample_ledger import SampleScale, sample_ledger
 from tests.accounting.sakura import APRIL, MAY, SAKURA
+from tests.beancount_example import beancount_example
 from tests.programs import require_program
 from tests.resources.engines import ENGINES
 from tests.sample_ledgers import TENANTS, sample_database
@@ -46,14 +45,10 @@ def sound_url(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) ->
         "kuwait", "Kuwait Branch", language="en", currency="KWD", fiscal_year_start_month=1
     )
     import_ledger(url, settings, kuwait, closed_through=APRIL)
-    books = tmp_path_factory.mktemp("beancount") / "example.beancount"
-    generator = "from beancount.scripts.example import main; main()"
-    period = ["--date-begin", "2024-01-01", "--date-end", "2025-12-31"]
-    subprocess.run(
-        [sys.executable, "-c", generator, "--seed", "1", *period, "-o", str(books)], check=True
-    )
     household = convert_beancount(
-        read_beancount(books), currency="USD", cash_accounts=["Assets:US:BofA"]
+        read_beancount(beancount_example(tmp_path_factory.mktemp("beancount"))),
+        currency="USD",
+        cash_accounts=["Assets:US:BofA"],
     )
     settings = TenantSettings(
         "household", "Household", language="en", currency="USD", fiscal_year_start_month=1

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import csv
 import datetime
-import subprocess
-import sys
 import textwrap
 from collections import Counter
 from decimal import Decimal
@@ -27,6 +25,7 @@ from resources.ledger_imports.beancount_import import (
 from resources.ledger_imports.hledger_import import read_hledger_csv
 from resources.ledger_imports.ledger_files import LedgerFileError
 from resources.ledger_imports.tenant_ledgers import TenantSettings, import_ledger
+from tests.beancount_example import beancount_example
 from tests.resources.hledger import (
     hledger_balances,
     hledger_csv,
@@ -40,14 +39,7 @@ MONTH_ENDS = [datetime.date(2024, 2, 1), datetime.date(2025, 1, 1), datetime.dat
 
 @pytest.fixture(scope="module")
 def example(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Two years of a household, made by Beancount's own generator."""
-    path = tmp_path_factory.mktemp("beancount") / "example.beancount"
-    generator = "from beancount.scripts.example import main; main()"
-    period = ["--date-begin", "2024-01-01", "--date-end", "2025-12-31"]
-    subprocess.run(
-        [sys.executable, "-c", generator, "--seed", "1", *period, "-o", str(path)], check=True
-    )
-    return path
+    return beancount_example(tmp_path_factory.mktemp("beancount"))
 
 
 @pytest.fixture

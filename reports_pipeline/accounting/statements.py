@@ -66,7 +66,8 @@ def build_statements(extract: LedgerExtract) -> pd.DataFrame:
 
 def trend_matrix(statements: pd.DataFrame) -> Ints:
     """[rows, TREND_MONTHS] the trends of a table of statement lines."""
-    return np.array(statements["trend"].tolist(), dtype=np.int64).reshape(-1, TREND_MONTHS)
+    nothing = np.empty(0, dtype=np.int64)
+    return np.concatenate([nothing, *statements["trend"]]).reshape(-1, TREND_MONTHS)
 
 
 def _joined(laid_out: Sequence[LaidOut]) -> LaidOut:

@@ -195,7 +195,8 @@ def test_months_around_the_years_end_agree(sound_url: str, engine: str, month: s
 
 
 def test_a_posting_changed_in_an_earlier_month_is_found(postgres_server: str, engine: str) -> None:
-    """The snapshots of March are older than its lines, which nothing else looks at in April."""
+    """The snapshots of March are older than its lines, and the mark that says so was lost: nothing
+    else can find it in April."""
     url = sample_database(postgres_server)
     entry = (
         "tenant_id = 't0004' and posted_on >= '2025-03-01' and posted_on < '2025-04-01'"
@@ -213,6 +214,7 @@ def test_a_posting_changed_in_an_earlier_month_is_found(postgres_server: str, en
             f" where {entry} and credit > 0 and line_no = (select min(line_no)"
             f" from ledger.journal_lines where {entry} and credit > 0) returning account_code"
         ).fetchall()
+        connection.execute("delete from ledger.stale_snapshots")
     result = verify(url, "2025-04", "--engine", engine, "--json")
     assert result.exit_code == 1
     tenants = {tenant["tenant_id"]: tenant for tenant in json.loads(result.output)["tenants"]}
@@ -330,13 +332,14 @@ def test_a_missing_engine_is_named_with_its_package(
 
 
 def test_a_journal_that_the_engine_refuses_fails_its_tenant(postgres_server: str) -> None:
-    """Lines of March that disagree with their entries, which no check of April looks at."""
+    """Lines of March that disagree with their entries, and no mark that they were changed."""
     url = sample_database(postgres_server)
     with psycopg.connect(url) as connection:
         connection.execute(
             "update ledger.journal_lines set kind = 'opening' where line_no = 1"
             " and tenant_id = 't0002' and posted_on >= '2025-03-01' and posted_on < '2025-04-01'"
         )
+        connection.execute("delete from ledger.stale_snapshots")
     result = verify(
         url, "2025-04", "--tenant", "t0002", "--tenant", "t0003", "--engine", "beancount"
     )

@@ -135,6 +135,15 @@ def upgrade() -> None:
         )
         """
     )
+    # `sum` of bigint computes in numeric, which takes a tenth of the time of reading a month. This
+    # one is as exact: what does not fit is an error.
+    op.execute(
+        """
+        create aggregate ledger.bigint_sum(bigint) (
+            sfunc = int8pl, stype = bigint, combinefunc = int8pl, parallel = safe
+        )
+        """
+    )
     # What a snapshot is made of, and whether an entry on the account does not balance: all that is
     # asked of a month's lines, in one pass over them. Tenant by tenant and without a join, so that
     # the lines come in order from the primary key whatever the planner knows of the tables: new
@@ -156,18 +165,18 @@ def upgrade() -> None:
             ) cash
             cross join lateral (
                 select lines.account_code,
-                       coalesce(sum(debit) filter (where kind <> 'closing'), 0)::bigint,
-                       coalesce(sum(credit) filter (where kind <> 'closing'), 0)::bigint,
-                       coalesce(sum(debit) filter (where kind = 'closing'), 0)::bigint,
-                       coalesce(sum(credit) filter (where kind = 'closing'), 0)::bigint,
-                       coalesce(sum(debit) filter (where kind = 'opening'), 0)::bigint,
-                       coalesce(sum(credit) filter (where kind = 'opening'), 0)::bigint,
-                       (sum(credit) filter (where is_flow))::bigint,
-                       (sum(debit) filter (where is_flow))::bigint,
+                       coalesce(ledger.bigint_sum(debit) filter (where kind <> 'closing'), 0),
+                       coalesce(ledger.bigint_sum(credit) filter (where kind <> 'closing'), 0),
+                       coalesce(ledger.bigint_sum(debit) filter (where kind = 'closing'), 0),
+                       coalesce(ledger.bigint_sum(credit) filter (where kind = 'closing'), 0),
+                       coalesce(ledger.bigint_sum(debit) filter (where kind = 'opening'), 0),
+                       coalesce(ledger.bigint_sum(credit) filter (where kind = 'opening'), 0),
+                       ledger.bigint_sum(credit) filter (where is_flow),
+                       ledger.bigint_sum(debit) filter (where is_flow),
                        bool_or(entry_difference <> 0)
                 from (
                     select l.account_code, l.debit, l.credit, l.kind,
-                           sum(l.debit - l.credit) over entry as entry_difference,
+                           ledger.bigint_sum(l.debit - l.credit) over entry as entry_difference,
                            l.kind = 'normal'
                                and bool_or(l.kind = 'normal' and l.account_code = any(cash.codes))
                                    over entry

@@ -147,7 +147,7 @@ def upgrade() -> None:
     # What a snapshot is made of, and whether an entry on the account does not balance: all that is
     # asked of a month's lines, in one pass over them. Tenant by tenant and without a join, so that
     # the lines come in order from the primary key whatever the planner knows of the tables: new
-    # partitions have no statistics, and a nested loop over the lines would take minutes.
+    # partitions have no statistics, and a nested loop joined the lines to their entries.
     # Opening entries bring cash into the books, not into the company: they are no cash flow.
     op.execute(
         """

@@ -18,12 +18,11 @@ import click
 import dagster as dg
 
 from assets.monthly_reports import STAGES
-from assets.partitions import TENANTS
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.states import SENT
 from reports_pipeline.documents.catalogs import failure_text
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
-from reports_pipeline.launching import UnknownTenantsError, missing_partitions, request_launch
+from reports_pipeline.launching import UnknownTenantsError, add_missing_partitions, request_launch
 from reports_pipeline.ledger_cli import ledger
 from reports_pipeline.local import (
     DEFINITIONS,
@@ -69,8 +68,7 @@ def exec_command(environment: LocalEnvironment, command: Sequence[str]) -> None:
     """Run COMMAND, such as `dagster asset list`, with the database and Dagster's instance, which
     knows all tenants."""
     with _instance(environment) as instance:
-        if new := missing_partitions(instance, environment.tenants().all_ids()):
-            instance.add_dynamic_partitions(str(TENANTS.name), new)
+        add_missing_partitions(instance, environment.tenants().all_ids())
     sys.exit(run_command(environment, command))
 
 

@@ -122,3 +122,9 @@ def missing_partitions(instance: dg.DagsterInstance, tenant_ids: Sequence[str]) 
     """Those of the tenants that Dagster has no partition for yet."""
     known = set(instance.get_dynamic_partitions(str(TENANTS.name)))
     return [tenant_id for tenant_id in tenant_ids if tenant_id not in known]
+
+
+def add_missing_partitions(instance: dg.DagsterInstance, tenant_ids: Sequence[str]) -> None:
+    """Give each of the tenants its partition."""
+    if new := missing_partitions(instance, tenant_ids):
+        instance.add_dynamic_partitions(str(TENANTS.name), new)

@@ -4,9 +4,8 @@ from zoneinfo import ZoneInfo
 
 import dagster as dg
 
-from assets.partitions import TENANTS
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.launching import missing_partitions, month_runs
+from reports_pipeline.launching import add_missing_partitions, month_runs
 from resources.tenants import Tenants
 
 TIME_ZONE = "Asia/Tokyo"
@@ -30,8 +29,7 @@ def monthly_reports_schedule(
     ) -> list[dg.RunRequest] | dg.SkipReason:
         in_tokyo = context.scheduled_execution_time.astimezone(ZoneInfo(TIME_ZONE))
         month = Month.of(in_tokyo.date()).plus(-1)
-        if new := missing_partitions(context.instance, tenants.active_ids()):
-            context.instance.add_dynamic_partitions(str(TENANTS.name), new)
+        add_missing_partitions(context.instance, tenants.active_ids())
         requests = month_runs(context.instance, tenants, month, tenants_per_run)
         return requests or dg.SkipReason(f"{month}: every active tenant has its run.")
 

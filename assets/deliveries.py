@@ -9,20 +9,24 @@ import dagster as dg
 from assets.documents import reports_by_tenant
 from assets.tenant_batch import Artefact, StageResult, StageWork, for_each_tenant
 from reports_pipeline.accounting.assembly import numbers_hash
+from reports_pipeline.accounting.corrections import most_telling
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.deliveries import (
+    ChangedFigure,
     Delivery,
     DocumentReference,
     KeyFigure,
     Letter,
+    LetterCorrection,
     Recipient,
 )
 from reports_pipeline.delivery.messages import MailSettings
 from reports_pipeline.delivery.states import SENT, reference
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import catalog
+from reports_pipeline.documents.changes import change_text
 from reports_pipeline.documents.formats import currency_name, format_amount
 from reports_pipeline.documents.layouts import INCOME_STATEMENT, statement_report
 from resources.delivery_register import DeliveryRegister
@@ -31,6 +35,9 @@ from resources.document_store import DocumentStore
 from resources.mailer import Mailer
 from resources.report_register import ReportRegister, StoredDocument
 from resources.tenants import Contact, Tenants
+
+# In a mail; the documents have them all.
+_MOST_CHANGES = 10
 
 
 def report_deliveries(
@@ -48,7 +55,7 @@ def report_deliveries(
     A tenant whose mail has gone out already is done; one without a contact fails here, and is
     resumed without a rebuild once it has one.
     """
-    reports = reports_by_tenant(work, document_store)
+    reports = reports_by_tenant(work, document_store, report_register)
     documents = report_register.documents(work.month, work.tenant_ids)
     contacts = tenants.contacts(work.tenant_ids)
     now = datetime.datetime.now(datetime.UTC)
@@ -105,6 +112,7 @@ def _delivery(
             language=company.language,
             provisional=not company.closed,
             figures=_figures(report),
+            correction=_correction(report),
         ),
         documents=tuple(
             DocumentReference(d.name, d.file_name, d.object_key, d.sha256, d.media_type)
@@ -132,3 +140,22 @@ def _figures(report: TenantReports) -> tuple[KeyFigure, ...]:
         for highlight in statement_report(INCOME_STATEMENT, report).highlights
         if isinstance(highlight.value, int)
     )
+
+
+def _correction(report: TenantReports) -> LetterCorrection | None:
+    """What the documents change, if they correct an earlier revision: the month's own figures
+    before its comparisons."""
+    if report.corrects is None:
+        return None
+    company = report.company
+    figures = []
+    for change in most_telling(report.changes)[:_MOST_CHANGES]:
+        text = change_text(change, language=company.language, currency=company.currency)
+        place = catalog(company.language).text(
+            "change.place" if text.column else "change.fact",
+            report=text.report,
+            label=text.label,
+            column=text.column,
+        )
+        figures.append(ChangedFigure(place, text.before, text.after))
+    return LetterCorrection(report.corrects, report.revision, tuple(figures), len(report.changes))

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 
 import dagster as dg
 
+from assets.statements import stored_statements
 from assets.tenant_batch import Artefact, StageResult, StageWork, for_each_tenant
-from reports_pipeline.accounting.assembly import tenant_reports
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import TenantReports
@@ -19,7 +20,6 @@ from reports_pipeline.documents.bundle import (
     render_pdfs,
     render_workbooks,
 )
-from resources.batch_files import read_batches
 from resources.document_store import DocumentConflictError, DocumentStore
 from resources.report_register import ReportRegister, StoredDocument
 
@@ -53,7 +53,7 @@ def _documents(
     names: Sequence[str],
 ) -> StageResult:
     """Render and store the documents of each tenant, unless its revision has them already."""
-    reports = reports_by_tenant(work, document_store)
+    reports = reports_by_tenant(work, document_store, report_register)
     stored = report_register.documents(work.month, work.tenant_ids)
     added: list[StoredDocument] = []
 
@@ -81,17 +81,25 @@ def _documents(
     return result
 
 
-def reports_by_tenant(work: StageWork, document_store: DocumentStore) -> dict[str, TenantReports]:
-    """The reports that the statements stage left for the tenants of the work."""
-    reports = {}
-    for _, tables in read_batches(document_store, work.inputs["statements"]):
-        numbers = tables["revisions"]
-        revisions = dict(zip(numbers["tenant_id"], numbers["revision"].tolist(), strict=True))
-        for report in tenant_reports(
-            work.month, tables["companies"], tables["claims"], tables["statements"], revisions
-        ):
-            reports[report.company.tenant_id] = report
-    return reports
+def reports_by_tenant(
+    work: StageWork, document_store: DocumentStore, report_register: ReportRegister
+) -> dict[str, TenantReports]:
+    """The reports that the statements stage left for the tenants of the work, as the revisions that
+    they are."""
+    found = list(stored_statements(document_store, work.month, work.inputs["statements"]))
+    hashes = {reports.company.tenant_id: numbers_hash for reports, numbers_hash in found}
+    revisions = report_register.revisions(work.month, hashes)
+    by_tenant = {}
+    for reports, _ in found:
+        tenant_id = reports.company.tenant_id
+        revision = revisions[tenant_id]
+        by_tenant[tenant_id] = replace(
+            reports,
+            revision=revision.number,
+            corrects=revision.corrects,
+            changes=revision.changes or (),
+        )
+    return by_tenant
 
 
 def _store(

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import dagster as dg
 
+from assets.checks import STATEMENT_CHECKS
 from assets.deliveries import report_deliveries
 from assets.documents import report_pdfs, report_workbooks
 from assets.ledger_extracts import ledger_extracts
 from assets.partitions import month_tenant_partitions
 from assets.statements import statements
 from assets.tenant_batch import Stage, tenant_batch_assets
-from reports_pipeline.accounting.controls import CONTROLS
 from reports_pipeline.accounting.periods import Month
 
 STAGES = (
@@ -19,7 +19,7 @@ STAGES = (
         statements,
         upstream=("ledger_extracts",),
         kinds=frozenset({"python", "arrow"}),
-        checks={name: (control.__doc__ or "").strip() for name, control in CONTROLS.items()},
+        checks=STATEMENT_CHECKS,
     ),
     Stage(report_pdfs, upstream=("statements",), kinds=frozenset({"pdf"})),
     Stage(report_workbooks, upstream=("statements",), kinds=frozenset({"excel"})),

@@ -25,6 +25,7 @@ def build_definitions(
         "launches": environment.launches,
         "stage_outcomes": environment.stage_outcomes,
         "report_register": environment.report_register,
+        "statement_verifier": environment.statement_verifier,
         "document_store": environment.document_store,
         "mailer": environment.mailer,
         "notifier": environment.notifier,

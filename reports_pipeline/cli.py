@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import datetime
-import getpass
 import os
 import secrets
 import signal
@@ -19,6 +18,7 @@ import dagster as dg
 
 from assets.monthly_reports import STAGES
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounts_cli import accounts
 from reports_pipeline.delivery.states import SENT
 from reports_pipeline.documents.catalogs import failure_text
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
@@ -31,7 +31,9 @@ from reports_pipeline.local import (
     run_command,
     running,
 )
+from reports_pipeline.month_cli import month_commands
 from reports_pipeline.month_option import MONTH
+from reports_pipeline.operator_name import operator_name
 from reports_pipeline.progress import (
     LaunchStalledError,
     MonthProgress,
@@ -56,7 +58,9 @@ def main(context: click.Context) -> None:
         raise click.ClickException(str(error)) from None
 
 
+main.add_command(accounts)
 main.add_command(ledger)
+main.add_command(month_commands)
 main.add_command(show_statement)
 main.add_command(verify_month)
 
@@ -108,6 +112,11 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
 @click.option("--tenants", help="Tenant ids, comma-separated.")
 @click.option("--all", "all_tenants", is_flag=True, help="Every active tenant.")
 @click.option("--failed", is_flag=True, help="The tenants that failed in this month.")
+@click.option(
+    "--verify-all",
+    is_flag=True,
+    help="Let Beancount compute every tenant's figures, not a sample's; slower.",
+)
 @click.option("--wait", is_flag=True, help="Wait for the runs; exit code 1 if a tenant failed.")
 @click.pass_obj
 def backfill(
@@ -116,6 +125,7 @@ def backfill(
     tenants: str | None,
     all_tenants: bool,
     failed: bool,
+    verify_all: bool,
     wait: bool,
 ) -> None:
     """Launch a month for some tenants, or all; the running daemon starts the runs."""
@@ -131,7 +141,7 @@ def backfill(
     if chosen == []:
         click.echo(f"{month}: no tenant to launch.")
         return
-    launch = _request(environment, month, chosen)
+    launch = _request(environment, month, chosen, verify_all=verify_all)
     with _instance(environment) as instance:
         try:
             require_daemon(instance)
@@ -190,14 +200,6 @@ def demo(context: click.Context, tenant_count: int, month: Month | None, seed: i
     sys.exit(exit_code)
 
 
-def _operator() -> str:
-    """Who asks; a container's account may have no name."""
-    try:
-        return getpass.getuser()
-    except (KeyError, OSError):
-        return f"uid {os.getuid()}"
-
-
 def _this_month() -> Month:
     return Month.of(datetime.datetime.now(TOKYO).date())
 
@@ -215,7 +217,13 @@ def _load_sample(
     )
 
 
-def _request(environment: LocalEnvironment, month: Month, tenant_ids: list[str] | None) -> Launch:
+def _request(
+    environment: LocalEnvironment,
+    month: Month,
+    tenant_ids: list[str] | None,
+    *,
+    verify_all: bool = False,
+) -> Launch:
     """Write down an operator's launch."""
     settings = environment.settings
     last_month = _this_month().plus(-1)
@@ -233,7 +241,8 @@ def _request(environment: LocalEnvironment, month: Month, tenant_ids: list[str] 
             month=month,
             tenant_ids=tenant_ids,
             tenants_per_run=settings.tenants_per_run,
-            requested_by=_operator(),
+            requested_by=operator_name(),
+            verify_all=verify_all,
         )
     except UnknownTenantsError as error:
         raise click.ClickException(str(error)) from None

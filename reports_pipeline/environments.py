@@ -9,6 +9,7 @@
 | REPORTS_DAGSTER_URL | PostgreSQL with Dagster's own tables | with the register |
 | REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | 18 months before this one |
 | REPORTS_TENANTS_PER_RUN | tenants in one run | 100 |
+| REPORTS_VERIFIED_TENANTS_PER_RUN | tenants of a run whose figures Beancount computes too | 1 |
 | REPORTS_DOCUMENT_LINKS | address under which documents open in a browser | http://127.0.0.1:3001 |
 | REPORTS_MAIL_FROM | sender of the mails | FinanceFlow <reports@financeflow.example> |
 """
@@ -31,9 +32,11 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import MailSettings, recipient_address
+from resources.accounting_engines import BeancountEngine
 from resources.database import EmbeddedPostgres, create_database, upgrade_schema
 from resources.delivery_register import DeliveryRegister, PostgresDeliveryRegister
 from resources.document_store import DocumentStore, LocalDocumentStore
+from resources.journal import Journals
 from resources.launches import Launches
 from resources.ledger import Ledger, PostgresLedger
 from resources.mailer import Mailer, OutboxMailer
@@ -41,6 +44,7 @@ from resources.notifier import FolderNotifier, Notifier
 from resources.report_register import ReportRegister
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
+from resources.verification import StatementVerifier
 
 # 5,000 tenants times 18 months stay below the 100,000 partitions that Dagster advises at most.
 _MONTHS_IN_WINDOW = 18
@@ -67,6 +71,7 @@ class Settings:
     dagster_url: str | None  # None: a database of its own beside the embedded register
     first_month: Month
     tenants_per_run: int
+    verified_tenants_per_run: int
     document_links: str
     mail_from: str
 
@@ -93,12 +98,10 @@ class Settings:
             )
         except ValueError as error:
             raise SettingError(f"REPORTS_FIRST_MONTH: {error}") from None
-        try:
-            tenants_per_run = int(read.get("REPORTS_TENANTS_PER_RUN") or 100)
-        except ValueError:
-            tenants_per_run = 0
-        if tenants_per_run < 1:
-            raise SettingError("REPORTS_TENANTS_PER_RUN: must be a whole number from 1")
+        tenants_per_run = _whole_number(read, "REPORTS_TENANTS_PER_RUN", default=100, least=1)
+        verified_tenants_per_run = _whole_number(
+            read, "REPORTS_VERIFIED_TENANTS_PER_RUN", default=1, least=0
+        )
         document_links = read.get("REPORTS_DOCUMENT_LINKS") or "http://127.0.0.1:3001"
         if not _is_web_address(document_links):
             raise SettingError(f"REPORTS_DOCUMENT_LINKS: not a web address: {document_links!r}")
@@ -112,9 +115,20 @@ class Settings:
             dagster_url=read.get("REPORTS_DAGSTER_URL") or None,
             first_month=first_month,
             tenants_per_run=tenants_per_run,
+            verified_tenants_per_run=verified_tenants_per_run,
             document_links=document_links,
             mail_from=mail_from,
         )
+
+
+def _whole_number(read: Mapping[str, str], name: str, *, default: int, least: int) -> int:
+    try:
+        number = int(read.get(name) or default)
+    except ValueError:
+        number = least - 1
+    if number < least:
+        raise SettingError(f"{name}: must be a whole number from {least}")
+    return number
 
 
 def _is_web_address(text: str) -> bool:
@@ -179,6 +193,13 @@ class LocalEnvironment:
 
     def report_register(self) -> ReportRegister:
         return ReportRegister(self.database_url)
+
+    def statement_verifier(self) -> StatementVerifier:
+        return StatementVerifier(
+            BeancountEngine(),
+            Journals(self.ledger_url),
+            tenants_per_run=self.settings.verified_tenants_per_run,
+        )
 
     @contextlib.contextmanager
     def delivery_register(self, actor: str) -> Iterator[DeliveryRegister]:

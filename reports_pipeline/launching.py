@@ -53,8 +53,11 @@ def request_launch(
     tenant_ids: Collection[str] | None,
     tenants_per_run: int,
     requested_by: str,
+    verify_all: bool = False,
 ) -> Launch:
     """Write down the launch of a month for these tenants, or for all active ones if None.
+
+    Another program computes the statements of a sample of them, or with `verify_all` of all.
 
     Raises:
         UnknownTenantsError: a tenant does not exist or is not active.
@@ -63,7 +66,7 @@ def request_launch(
     if tenant_ids is not None and (unknown := sorted(set(tenant_ids) - set(active))):
         raise UnknownTenantsError(f"no such active tenants: {', '.join(unknown)}")
     batches = balanced_batches(tenants.line_counts(month, active), tenants_per_run)
-    launch = Launch(launch_id, month, batches)
+    launch = Launch(launch_id, month, batches, verify_all)
     launches.request(launch, requested_by=requested_by)
     return launch
 
@@ -107,7 +110,9 @@ def _run_requests(launch: Launch) -> list[dg.RunRequest]:
     return [
         dg.RunRequest(
             run_key=f"{launch.launch_id}/{hashlib.sha256(','.join(batch).encode()).hexdigest()}",
-            run_config=TenantSelection.run_config(launch.month, batch),
+            run_config=TenantSelection.run_config(
+                launch.month, batch, verify_all=launch.verify_all
+            ),
             tags={
                 LAUNCH_TAG: launch.launch_id,
                 BATCH_TAG: f"{number}/{len(launch.batches)}",

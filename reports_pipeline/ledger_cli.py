@@ -1,13 +1,14 @@
-"""`reports ledger …`: fills the ledger, with a sample or from files of other systems."""
+"""`reports ledger …`: fills the ledger, with a sample or from files, and keeps it in order."""
 
 from __future__ import annotations
 
 import contextlib
 import dataclasses
 import datetime
+import itertools
 import re
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Protocol, TypeVar
@@ -16,10 +17,14 @@ from zoneinfo import ZoneInfo, available_timezones
 import click
 
 from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import recipient_address
+from reports_pipeline.documents.formats import format_amount
+from reports_pipeline.month_option import MONTH
+from resources.account_mappings import AccountMappings
 from resources.ledger_imports.beancount_import import (
     DEFAULT_CASH_ACCOUNTS,
     convert_beancount,
@@ -35,7 +40,10 @@ from resources.ledger_imports.tenant_ledgers import (
     stored_settings,
 )
 from resources.ledger_loading import LoadedLedger, TenantExistsError, load_ledger
+from resources.ledger_repairs import NotAClosingEntryError, mark_closing, refresh_snapshots
 from resources.sample_ledger import SampleScale, sample_ledger
+from resources.tenant_calendars import TenantCalendars, TenantMonth
+from resources.tenants import Tenants
 
 _TOKYO = ZoneInfo("Asia/Tokyo")
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
@@ -54,7 +62,7 @@ class LedgerDatabase(Protocol):
 
 @click.group()
 def ledger() -> None:
-    """Fill the ledger: with a sample, or from files."""
+    """Fill the ledger, with a sample or from files, and keep it in order."""
 
 
 @ledger.command()
@@ -79,7 +87,7 @@ def sample(
     replace: bool,
 ) -> None:
     """Make companies with plausible books; the same seed makes the same ones."""
-    last = _month(last_month) or Month.of(datetime.datetime.now(_TOKYO).date()).plus(-1)
+    last = _month(last_month) or _this_month().plus(-1)
     scale = SampleScale(
         tenants=tenants,
         first_month=last.plus(1 - months),
@@ -108,7 +116,10 @@ class _TenantOptions:
     language: str | None
     time_zone: str | None
     fiscal_year_start_month: int | None
+    fiscal_years_from: tuple[Month, ...]
+    closing_day: int | None
     consumption_tax_basis: str | None
+    display_unit: str | None
     plan: str | None
     contacts: tuple[str, ...]
     close_through: str | None
@@ -126,7 +137,23 @@ def _tenant_options(command: _Command) -> _Command:
             click.option("--time-zone", help="Such as Asia/Tokyo."),
             click.option("--fiscal-year-start-month", type=click.IntRange(1, 12)),
             click.option(
+                "--fiscal-year-from",
+                "fiscal_years_from",
+                type=MONTH,
+                multiple=True,
+                metavar="YYYY-MM",
+                help="A month with which a fiscal year began out of turn; may be repeated.",
+            ),
+            click.option(
+                "--closing-day",
+                type=click.IntRange(1, 31),
+                help="The day on which months end: 20, 25 …; 31 is the month's end.",
+            ),
+            click.option(
                 "--consumption-tax-basis", type=click.Choice(["exclusive", "inclusive", "none"])
+            ),
+            click.option(
+                "--display-unit", type=click.Choice(["one", "thousand"]), help="thousand: 千円."
             ),
             click.option("--plan", type=click.Choice(["light", "standard", "premium"])),
             click.option(
@@ -235,6 +262,9 @@ def _settings(
         raise click.BadParameter("three capital letters", param_hint="--currency")
     if settings.time_zone not in available_timezones():
         raise click.BadParameter("not a time zone", param_hint="--time-zone")
+    if settings.closing_day in (29, 30):
+        reason = "1 to 28, or 31 for the month's end: not every month has that day"
+        raise click.BadParameter(reason, param_hint="--closing-day")
     return settings
 
 
@@ -246,21 +276,109 @@ def _import(
 ) -> None:
     if contacts := tuple(map(_contact, options.contacts)):
         books = dataclasses.replace(books, contacts=contacts)
+    fiscal_years_from = list(options.fiscal_years_from)
+    if options.closing_day is not None and not fiscal_years_from:
+        # The years that began out of turn close on that day, too.
+        calendars = TenantCalendars(database.ledger_url)
+        fiscal_years_from = calendars.fiscal_year_changes(settings.tenant_id)
     with _reported_errors():
         loaded = import_ledger(
             database.ledger_url,
             settings,
             books,
+            fiscal_years_from=fiscal_years_from,
             closed_through=_month(options.close_through),
             replace=options.replace,
         )
     for commodity, count in sorted(books.left_out.items()):
         click.echo(f"left out: {count:,} postings in {commodity}")
-    if all(
-        account.account_class is not AccountClass.CASH_AND_DEPOSITS for account in books.accounts
-    ):
+    # As operators have mapped them, too.
+    chart = AccountMappings(database.ledger_url).accounts(settings.tenant_id, _this_month())
+    classes = [account.account_class for account in chart]
+    if AccountClass.CASH_AND_DEPOSITS not in classes:
         click.echo("no account is cash_and_deposits: the cash-flow summary will be empty")
+    if unmapped := classes.count(None):
+        click.echo(
+            f"accounts without a class: {unmapped}; one that is used stops the reports. See: "
+            f"reports accounts list --tenant {settings.tenant_id} --unmapped"
+        )
     click.echo(f"{settings.tenant_id}: {_counts(loaded)}")
+
+
+@ledger.command()
+@click.option("--tenant", "tenants", multiple=True, help="A tenant; may be repeated.")
+@click.option("--all", "all_tenants", is_flag=True, help="Every tenant that needs it.")
+@click.pass_obj
+def refresh(database: LedgerDatabase, tenants: tuple[str, ...], all_tenants: bool) -> None:
+    """Bring the monthly balances up to date with the journal (SNAPSHOT_MISMATCH)."""
+    if bool(tenants) is all_tenants:
+        raise click.UsageError("Name tenants with --tenant, or --all.")
+    _require_tenants(database, tenants)
+    refreshed = refresh_snapshots(database.ledger_url, None if all_tenants else tenants)
+    if not refreshed:
+        click.echo("all balances are up to date")
+    for tenant_id, months in sorted(refreshed.items()):
+        click.echo(f"{tenant_id}: {', '.join(map(str, months))}")
+
+
+@ledger.command(name="mark-closing")
+@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True)
+@click.option("--entry", "entry_id", type=int, required=True, help="The entry's id on that day.")
+@click.pass_obj
+def mark_closing_entry(
+    database: LedgerDatabase, tenant_id: str, day: datetime.datetime, entry_id: int
+) -> None:
+    """Mark an entry as 損益振替, which statements leave out (UNFLAGGED_CLOSING_ENTRY)."""
+    _require_tenants(database, [tenant_id])
+    try:
+        marked = mark_closing(database.ledger_url, tenant_id, day.date(), entry_id)
+    except NotAClosingEntryError as error:
+        raise click.ClickException(str(error)) from None
+    amount = format_amount(marked.debit, minor_unit_exponent(marked.currency))
+    click.echo(
+        f"{tenant_id}: entry {entry_id} of {day.date()} is marked as closing: "
+        f"{marked.lines} lines, {amount} {marked.currency}, {marked.memo or 'no memo'}"
+    )
+    click.echo(f"balances refreshed: {', '.join(map(str, marked.refreshed))}")
+
+
+@ledger.command()
+@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@click.pass_obj
+def calendar(database: LedgerDatabase, tenant_id: str) -> None:
+    """Print a tenant's fiscal years around today, and the months of this one."""
+    _require_tenants(database, [tenant_id])
+    calendars = TenantCalendars(database.ledger_url)
+    today = datetime.datetime.now(_TOKYO).date()
+    this_month = calendars.month_of(tenant_id, today)
+    # The fiscal year before this one began within 23 months, the next one ends within 24.
+    months = calendars.months(tenant_id, this_month.plus(-24), this_month.plus(24))
+    years = [list(of) for _, of in itertools.groupby(months, key=lambda month: month.fiscal_year)]
+    [this_year] = [n for n, year in enumerate(years) if this_month in {m.month for m in year}]
+    changes = set(calendars.fiscal_year_changes(tenant_id))
+    click.echo(f"{tenant_id}, today {today}")
+    for year in years[max(this_year - 1, 0) : this_year + 2]:
+        out_of_turn = ", begins out of turn" if year[0].month in changes else ""
+        click.echo(f"fiscal year {_days(year)}: {len(year)} months{out_of_turn}")
+    for month in years[this_year]:
+        today_is_in = "  today" if month.month == this_month else ""
+        click.echo(f"month {month.month}: {_days([month])}{today_is_in}")
+
+
+def _days(months: list[TenantMonth]) -> str:
+    """The first and the last day of months that follow each other."""
+    return f"{months[0].starts_on} to {months[-1].ends_on - datetime.timedelta(days=1)}"
+
+
+def _require_tenants(database: LedgerDatabase, tenant_ids: Collection[str]) -> None:
+    unknown = sorted(set(tenant_ids) - Tenants(database.ledger_url).names(tenant_ids).keys())
+    if unknown:
+        raise click.ClickException(f"no such tenant: {', '.join(unknown)}")
+
+
+def _this_month() -> Month:
+    return Month.of(datetime.datetime.now(_TOKYO).date())
 
 
 def _contact(text: str) -> Recipient:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import dataclasses
-import hashlib
 import json
 import os
 import sys
@@ -23,7 +22,7 @@ from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineKind, StatementLine, TenantReports
 from reports_pipeline.accounting.statements import build_statements
-from reports_pipeline.accounting.verification import Verification, verify
+from reports_pipeline.accounting.verification import Verification
 from reports_pipeline.documents.catalogs import catalog, failure_text
 from reports_pipeline.documents.formats import NOTHING, format_amount
 from reports_pipeline.environments import LocalEnvironment
@@ -38,13 +37,13 @@ from resources.accounting_engines import (
 from resources.batch_files import of_tenants
 from resources.journal import Journals
 from resources.ledger import Ledger
+from resources.verification import StatementVerifier, in_drawn_order
 
 _ENGINES: Mapping[str, Callable[[], AccountingEngine]] = {
-    "hledger": HledgerEngine,
-    "beancount": BeancountEngine,
+    engine.name: engine for engine in (HledgerEngine, BeancountEngine)
 }
 _TENANTS_A_BATCH = 100
-_COLUMNS = ("current", "prior", "year_to_date", "opening")
+_COLUMNS = ("current", "prior", "prior_year", "year_to_date", "opening")
 
 
 @click.command(name="statement")
@@ -101,7 +100,7 @@ def verify_month(
         sys.exit(2)
     tenant_ids = list(dict.fromkeys(tenants)) or environment.tenants().active_ids()
     if sample is not None:
-        tenant_ids = sorted(sorted(tenant_ids, key=lambda t: _draw(month, t))[:sample])
+        tenant_ids = sorted(in_drawn_order(month, tenant_ids)[:sample])
     if not tenant_ids:
         raise click.ClickException("there is no tenant to verify")
     verdicts = []
@@ -121,11 +120,6 @@ def verify_month(
         counts = Counter(verdict.result for verdict in verdicts)
         click.echo(", ".join(f"{count} {result}" for result, count in counts.items()))
     sys.exit(1 if any(verdict.result != "ok" for verdict in verdicts) else 0)
-
-
-def _draw(month: Month, tenant_id: str) -> str:
-    """Orders tenants in a way that depends on the month and on no other tenant."""
-    return hashlib.sha256(f"{month}|{tenant_id}".encode()).hexdigest()
 
 
 def _reports(
@@ -249,19 +243,17 @@ def _verdicts(
     tenant_ids: Sequence[str],
 ) -> Iterator[_Verdict]:
     """In the order of the tenants, each as soon as it and those before it are done."""
-    ledger, journals = environment.ledger(), Journals(environment.ledger_url)
+    ledger = environment.ledger()
+    verifier = StatementVerifier(engine, Journals(environment.ledger_url))
 
     def verdict(tenant_id: str, made: TenantReports | TenantFailure) -> _Verdict:
         if isinstance(made, TenantFailure):
             return _Verdict(tenant_id, _failure(made))
-        accounts = journals.accounts(tenant_id)
-        entries = journals.entries(tenant_id, before=month.end)
         try:
-            figures = engine.figures(made.company, month, accounts, entries)
+            verification = verifier.verify(made)
         except JournalRefusedError as error:
             return _Verdict(tenant_id, str(error))
-        decimals = minor_unit_exponent(made.company.currency)
-        return _Verdict(tenant_id, verify(made, accounts, figures), decimals)
+        return _Verdict(tenant_id, verification, minor_unit_exponent(made.company.currency))
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(tenant_ids), _TENANTS_A_BATCH):

@@ -7,6 +7,7 @@ compared with what is the business of `reports_pipeline.accounting.verification`
 from __future__ import annotations
 
 import csv
+import datetime
 import io
 import shutil
 import subprocess
@@ -15,7 +16,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from beancount import loader
 from beancount.core.account import join
@@ -31,7 +32,6 @@ from reports_pipeline.accounting.journal_export import (
     hledger_journal,
 )
 from reports_pipeline.accounting.money import to_minor_units
-from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Company
 from reports_pipeline.accounting.verification import EngineFigures, PeriodSums, Sums
 
@@ -49,15 +49,14 @@ class JournalRefusedError(Exception):
 class AccountingEngine(ABC):
     """Computes figures of a journal."""
 
+    name: ClassVar[str]
+
     @abstractmethod
     def figures(
-        self,
-        company: Company,
-        month: Month,
-        accounts: Collection[Account],
-        entries: Iterable[JournalEntry],
+        self, company: Company, accounts: Collection[Account], entries: Iterable[JournalEntry]
     ) -> EngineFigures:
-        """The figures of a tenant's month; `entries` are all those before the month's end.
+        """The figures of the month that `company` describes; its days say when fiscal year and
+        month begin and end. `entries` are all those before the month's end.
 
         Raises:
             JournalRefusedError: the engine cannot read the journal.
@@ -66,6 +65,8 @@ class AccountingEngine(ABC):
 
 class HledgerEngine(AccountingEngine):
     """hledger, a program written in Haskell (https://hledger.org), version 1.25 or newer."""
+
+    name = "hledger"
 
     def __init__(self) -> None:
         """
@@ -80,14 +81,10 @@ class HledgerEngine(AccountingEngine):
         self._program = program
 
     def figures(
-        self,
-        company: Company,
-        month: Month,
-        accounts: Collection[Account],
-        entries: Iterable[JournalEntry],
+        self, company: Company, accounts: Collection[Account], entries: Iterable[JournalEntry]
     ) -> EngineFigures:
         currency = company.currency
-        year = month.fiscal_year_start(company.fiscal_year_start_month)
+        year_start, month_start = company.fiscal_year_start, company.month_start
         try:
             declarations = hledger_journal(accounts, [], currency)
             journal = hledger_journal(accounts, entries, currency)
@@ -97,36 +94,34 @@ class HledgerEngine(AccountingEngine):
             books, of_cash = Path(folder) / "books.journal", Path(folder) / "of_cash.journal"
             books.write_text(journal, encoding="utf-8")
 
-            def sums(file: Path, *query: str) -> Sums:
-                return self._sums(file, currency, "--end", str(month.end), *query)
-
-            def income(*query: str) -> Sums:
-                return sums(books, "not:tag:closing", "type:RX", *query)
+            def sums(file: Path, *query: str, end: str = company.month_end) -> Sums:
+                return self._sums(file, currency, "--end", end, *query)
 
             # The entries that touch cash, in full. `balance --related` would show counterparts at
             # once, but receipts net of payments, and with `type:` hledger 1.25 shows none.
             touching_cash = self._output(
                 books, "print", "type:C", "not:tag:closing", "not:tag:opening",
-                "--begin", str(year.start),
+                "--begin", year_start, "--end", company.month_end,
             )  # fmt: skip
             of_cash.write_text(declarations + touching_cash, encoding="utf-8")
 
-            def period(first: Month) -> PeriodSums:
-                begin = ("--begin", str(first.start))
+            def period(start: str) -> PeriodSums:
+                begin = ("--begin", start)
                 return PeriodSums(
-                    income=income(*begin),
+                    income=sums(books, "not:tag:closing", "type:RX", *begin),
                     receipts=sums(of_cash, "not:type:C", "amt:<0", *begin),
                     payments=sums(of_cash, "not:type:C", "amt:>0", *begin),
                 )
 
-            earlier = self._sums(
-                books, currency, "not:tag:closing", "type:RX", "--end", str(year.start)
-            )
+            standing = ("not:tag:closing", "not:type:RX")
             return EngineFigures(
-                balances=sums(books, "not:tag:closing", "not:type:RX").accounts,
-                earlier_income=earlier.total,
-                month=period(month),
-                year_to_date=period(year),
+                balances=sums(books, *standing).accounts,
+                prior_balances=sums(books, *standing, end=month_start).accounts,
+                balances_before_year=sums(books, *standing, end=year_start).accounts,
+                earlier_income=sums(books, "not:tag:closing", "type:RX", end=year_start).total,
+                opened=sums(books, "tag:opening", "--begin", year_start).accounts,
+                month=period(month_start),
+                year_to_date=period(year_start),
             )
 
     def _sums(self, file: Path, currency: str, *query: str) -> Sums:
@@ -159,12 +154,10 @@ class BeancountEngine(AccountingEngine):
     It rolls earnings by itself: `OPEN ON … CLOSE ON … CLEAR`.
     """
 
+    name = "beancount"
+
     def figures(
-        self,
-        company: Company,
-        month: Month,
-        accounts: Collection[Account],
-        entries: Iterable[JournalEntry],
+        self, company: Company, accounts: Collection[Account], entries: Iterable[JournalEntry]
     ) -> EngineFigures:
         try:
             text = beancount_ledger(accounts, entries, company.currency)
@@ -183,13 +176,19 @@ class BeancountEngine(AccountingEngine):
             company.currency,
             {beancount_account(account): account for account in accounts},
         )
-        year = month.fiscal_year_start(company.fiscal_year_start_month)
-        _, cleared = journal.rolled(year, month)
+        year_start, month_start, end = (
+            datetime.date.fromisoformat(day)
+            for day in (company.fiscal_year_start, company.month_start, company.month_end)
+        )
+        _, cleared = journal.rolled(year_start, end)
         return EngineFigures(
-            balances=journal.by_code(cleared, in_income_statement=False),
+            balances=journal.by_code(cleared, of_income=False),
+            prior_balances=journal.by_code(journal.before(month_start), of_income=False),
+            balances_before_year=journal.by_code(journal.before(year_start), of_income=False),
             earlier_income=cleared.get(journal.previous_earnings, 0),
-            month=journal.period(month, month),
-            year_to_date=journal.period(year, month),
+            opened=journal.opened_since(year_start),
+            month=journal.period(month_start, end),
+            year_to_date=journal.period(year_start, end),
         )
 
 
@@ -217,38 +216,52 @@ class _BeancountJournal:
             if account.account_class is AccountClass.CASH_AND_DEPOSITS
         }
 
-    def rolled(self, first: Month, last: Month) -> tuple[dict[str, int], dict[str, int]]:
-        """Balances by Beancount's names after `OPEN ON first CLOSE ON last`, and then `CLEAR`."""
-        opened, _ = summarize.open_opt([*self._transactions], first.start, self._options)
-        closed, _ = summarize.close_opt(opened, last.end, self._options)
-        cleared, _ = summarize.clear_opt(closed, last.end, self._options)
+    def rolled(
+        self, start: datetime.date, end: datetime.date
+    ) -> tuple[dict[str, int], dict[str, int]]:
+        """Balances by Beancount's names after `OPEN ON start CLOSE ON end`, and then `CLEAR`."""
+        opened, _ = summarize.open_opt([*self._transactions], start, self._options)
+        closed, _ = summarize.close_opt(opened, end, self._options)
+        cleared, _ = summarize.clear_opt(closed, end, self._options)
         return self._balances(closed), self._balances(cleared)
 
-    def period(self, first: Month, last: Month) -> PeriodSums:
-        closed, cleared = self.rolled(first, last)
+    def before(self, day: datetime.date) -> dict[str, int]:
+        """Balances by Beancount's names."""
+        return self._balances([each for each in self._transactions if each.date < day])
+
+    def opened_since(self, day: datetime.date) -> dict[str, int]:
+        """What opening entries from a day on brought, by account code."""
+        opened = self._balances(
+            [each for each in self._transactions if each.date >= day and "opening" in each.tags]
+        )
+        return {self._accounts[name].account_code: amount for name, amount in opened.items()}
+
+    def period(self, start: datetime.date, end: datetime.date) -> PeriodSums:
+        closed, cleared = self.rolled(start, end)
         return PeriodSums(
             income=Sums(
-                self.by_code(closed, in_income_statement=True),
-                cleared.get(self._current_earnings, 0),
+                self.by_code(closed, of_income=True), cleared.get(self._current_earnings, 0)
             ),
-            receipts=self._counterparts(first, last, lambda amount: amount < 0),
-            payments=self._counterparts(first, last, lambda amount: amount > 0),
+            receipts=self._counterparts(start, end, lambda amount: amount < 0),
+            payments=self._counterparts(start, end, lambda amount: amount > 0),
         )
 
-    def by_code(self, balances: Mapping[str, int], *, in_income_statement: bool) -> dict[str, int]:
+    def by_code(self, balances: Mapping[str, int], *, of_income: bool) -> dict[str, int]:
         """The balances of our accounts, of the income statement or not, by account code."""
         return {
             account.account_code: balances.get(name, 0)
             for name, account in self._accounts.items()
-            if account.account_class.section.in_income_statement is in_income_statement
+            if account.account_class.section.in_income_statement is of_income
         }
 
-    def _counterparts(self, first: Month, last: Month, side: Callable[[Decimal], bool]) -> Sums:
+    def _counterparts(
+        self, start: datetime.date, end: datetime.date, side: Callable[[Decimal], bool]
+    ) -> Sums:
         """Postings of one side that are not to cash, of the transactions that touch cash."""
         touching_cash = (
             transaction
             for transaction in self._transactions
-            if first.start <= transaction.date < last.end
+            if start <= transaction.date < end
             and "opening" not in transaction.tags
             and any(posting.account in self._cash_accounts for posting in transaction.postings)
         )

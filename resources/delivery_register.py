@@ -20,11 +20,13 @@ from psycopg.types.json import Jsonb
 from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import (
+    ChangedFigure,
     Delivery,
     DeliveryMessage,
     DocumentReference,
     KeyFigure,
     Letter,
+    LetterCorrection,
     Recipient,
     RegisteredDelivery,
 )
@@ -463,7 +465,11 @@ class PostgresDeliveryRegister(DeliveryRegister):
 
 def _letter(record: Mapping[str, Any]) -> Letter:
     figures = tuple(KeyFigure(**figure) for figure in record["figures"])
-    return Letter(**{**record, "figures": figures})
+    correction = record["correction"]
+    if correction is not None:
+        changed = tuple(ChangedFigure(**figure) for figure in correction["figures"])
+        correction = LetterCorrection(**{**correction, "figures": changed})
+    return Letter(**{**record, "figures": figures, "correction": correction})
 
 
 def _message(row: Mapping[str, Any]) -> DeliveryMessage:

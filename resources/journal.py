@@ -13,28 +13,50 @@ import psycopg
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
+from reports_pipeline.accounting.periods import Month
 
 _ENTRIES_A_FETCH = 5_000
 
 
 class Journals:
-    """Reads `ledger.accounts`, `ledger.journal_entries` and `ledger.journal_lines`."""
+    """Reads charts (`ledger.accounts`, `ledger.account_mappings`) and journals
+    (`ledger.journal_entries`, `ledger.journal_lines`)."""
 
     def __init__(self, ledger_url: str) -> None:
         self._url = ledger_url
 
-    def accounts(self, tenant_id: str) -> list[Account]:
-        """The tenant's chart, by code. Accounts of an unknown class are left out: a tenant that
-        uses one has no statements (UNKNOWN_ACCOUNT)."""
+    def accounts(self, tenant_id: str, month: Month) -> list[Account]:
+        """The tenant's chart, by code, with the classes that are in effect in a month. Accounts
+        that are mapped to no class are left out: a tenant that uses one has no statements
+        (UNKNOWN_ACCOUNT)."""
         with psycopg.connect(self._url) as connection:
             rows = connection.execute(
                 """
-                select account_code, name, account_class from ledger.accounts
-                where tenant_id = %s and account_class = any(%s) order by account_code
+                select account_code, name, coalesce(mapping.account_class, account.account_class)
+                from ledger.accounts account
+                left join lateral (
+                    select account_class from ledger.account_mappings
+                    where tenant_id = account.tenant_id
+                      and account_code = account.account_code and first_month <= %s
+                    order by first_month desc limit 1
+                ) mapping on true
+                where tenant_id = %s
+                  and coalesce(mapping.account_class, account.account_class) = any(%s)
+                order by account_code
                 """,
-                [tenant_id, list(AccountClass)],
+                [month.start, tenant_id, list(AccountClass)],
             )
             return [Account(code, name, AccountClass(kind)) for code, name, kind in rows]
+
+    def is_longer(self, tenant_id: str, entries: int, *, before: datetime.date) -> bool:
+        """Whether the tenant has more entries than that, posted before a day."""
+        with psycopg.connect(self._url) as connection:
+            found = connection.execute(
+                "select from ledger.journal_entries where tenant_id = %s and posted_on < %s"
+                " limit 1 offset %s",
+                [tenant_id, before, entries],
+            )
+            return found.fetchone() is not None
 
     def entries(self, tenant_id: str, *, before: datetime.date) -> Iterator[JournalEntry]:
         """The tenant's entries posted before a day, cancelled ones too, by day and id.

@@ -15,11 +15,13 @@ from reports_pipeline.accounting.periods import Month
 
 @dataclass(frozen=True, slots=True)
 class Launch:
-    """`batches` are tenant ids; a batch's number is its place, from 0."""
+    """`batches` are tenant ids; a batch's number is its place, from 0. `verify_all`: another
+    program computes the statements of all of them, not of a sample."""
 
     launch_id: str
     month: Month
     batches: tuple[tuple[str, ...], ...]
+    verify_all: bool = False
 
 
 class Launches:
@@ -32,9 +34,9 @@ class Launches:
         """Write the launch down; its runs will follow."""
         with psycopg.connect(self._url) as connection, connection.cursor() as cursor:
             cursor.execute(
-                "insert into reporting.launches (launch_id, month, requested_by)"
-                " values (%s, %s, %s)",
-                [launch.launch_id, launch.month.start, requested_by],
+                "insert into reporting.launches (launch_id, month, verify_all, requested_by)"
+                " values (%s, %s, %s, %s)",
+                [launch.launch_id, launch.month.start, launch.verify_all, requested_by],
             )
             cursor.executemany(
                 "insert into reporting.launch_batches values (%s, %s, %s)",
@@ -51,14 +53,17 @@ class Launches:
                 """
                 select launch_id, month,
                        array(select to_jsonb(tenant_ids) from reporting.launch_batches batch
-                             where batch.launch_id = launch.launch_id order by batch_no)
+                             where batch.launch_id = launch.launch_id order by batch_no),
+                       verify_all
                 from reporting.launches launch where launched_at is null
                 order by requested_at, launch_id
                 """
             )
             return [
-                Launch(launch_id, Month.of(month), tuple(tuple(batch) for batch in batches))
-                for launch_id, month, batches in rows
+                Launch(
+                    launch_id, Month.of(month), tuple(tuple(batch) for batch in batches), verify_all
+                )
+                for launch_id, month, batches, verify_all in rows
             ]
 
     def mark_launched(self, launch_ids: Sequence[str]) -> None:

@@ -17,13 +17,16 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
 from reports_pipeline.accounting.periods import Month
 
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
-# The first of the twelve months of a trend, and the month before it.
+# Statements ask for flows up to a year before the month, and for balances up to the start of the
+# fiscal year that month was in.
 _CASH_FLOW_MONTHS = 12
+_HISTORY_MONTHS = 24
 
 
 class Ledger(ABC):
@@ -36,7 +39,8 @@ class Ledger(ABC):
         """The month of these tenants, and the failures the ledger itself shows.
 
         A tenant with a failure may be in the tables too; a tenant may have several failures.
-        Codes: UNKNOWN_TENANT, LEDGER_IMBALANCE, CURRENCY_MISMATCH, SNAPSHOT_MISMATCH.
+        Codes: UNKNOWN_TENANT, LEDGER_IMBALANCE, CURRENCY_MISMATCH, SNAPSHOT_MISMATCH,
+        UNFLAGGED_CLOSING_ENTRY.
 
         Raises:
             ValueError: a tenant id is malformed.
@@ -63,6 +67,9 @@ class PostgresLedger(Ledger):
             # batch's snapshots are sorted in memory.
             cursor.execute("set local jit = off")
             cursor.execute("set local work_mem = '64MB'")
+            # Of a tenant's month the planner expects a handful of lines, and would sort them all
+            # in order to add them up; what has an order to be in is sorted all the same.
+            cursor.execute("set local enable_sort = off")
 
             def query(statement: str, tenant_ids: Sequence[str] = tenant_ids) -> pa.Table:
                 # COPY, which ADBC reads through, takes no parameters; both are safe as literals.
@@ -72,12 +79,12 @@ class PostgresLedger(Ledger):
 
             tables = {name: query(statement) for name, statement in _EXTRACTS.items()}
             marked = query(_STALE_MARKS)["tenant_id"].to_pylist()
-            found = _suspects(tenant_ids, tables, marked)
+            suspects = _suspects(tenant_ids, tables, marked)
             failures = [
                 TenantFailure(row["tenant_id"], code, json.loads(row["details"]))
-                for code, suspects in found.items()
-                if suspects
-                for row in query(_LEDGER_CHECKS[code], suspects).to_pylist()
+                for code, of_code in suspects.items()
+                if of_code
+                for row in query(_LEDGER_CHECKS[code], of_code).to_pylist()
             ]
             connection.rollback()
         return _extract(month, tables), failures
@@ -102,7 +109,21 @@ def _suspects(
         FailureCode.LEDGER_IMBALANCE: flagged("unbalanced"),
         FailureCode.CURRENCY_MISMATCH: list(tenant_ids),
         FailureCode.SNAPSHOT_MISMATCH: sorted({*flagged("stale"), *marked}),
+        FailureCode.UNFLAGGED_CLOSING_ENTRY: _perhaps_closed(tables),
     }
+
+
+def _perhaps_closed(tables: Mapping[str, pa.Table]) -> list[str]:
+    """The tenants of profit and loss accounts that met 繰越利益剰余金 in an entry that is not
+    marked as closing. A dividend, say, is of balance sheet accounts only."""
+    accounts, movements = tables["accounts"], tables["movements"]
+    met = movements.filter(movements["with_retained_earnings"])
+    if met.num_rows == 0:
+        return []
+    of_profit = accounts.filter(pc.is_in(accounts["account_class"], pa.array(_INCOME_STATEMENT)))
+    met = met.join(of_profit, ["tenant_id", "account_code"], join_type="left semi")
+    tenants: list[str] = met["tenant_id"].unique().to_pylist()
+    return tenants
 
 
 def _extract(month: Month, tables: Mapping[str, pa.Table]) -> LedgerExtract:
@@ -136,29 +157,60 @@ def _of(table: str) -> str:
 # ruff: noqa: S608
 _MOVEMENT_COLUMNS = [c for c in EXTRACT_TABLES["movements"] if "debit" in c or "credit" in c]
 _MOVEMENTS = ", ".join(_MOVEMENT_COLUMNS)
+_SUMS = ", ".join(f"ledger.bigint_sum({column}) as {column}" for column in _MOVEMENT_COLUMNS)
+_HISTORY_START = f"({{month}} - interval '{_HISTORY_MONTHS} months')::date"
+_INCOME_STATEMENT = [c for c in AccountClass if c.section.in_income_statement]
+
+_CLASSES_IN_EFFECT = """
+    left join (
+        select distinct on (tenant_id, account_code) tenant_id, account_code, account_class
+        from ledger.account_mappings
+        where tenant_id = any({tenants}) and first_month <= {month}
+        order by tenant_id, account_code, first_month desc
+    ) mapping using (tenant_id, account_code)
+    """
 
 _EXTRACTS = {
     "companies": """
         select tenant_id, name, language, currency, time_zone,
-               fiscal_year_start_month::bigint, consumption_tax_basis, plan,
+               ledger.month_start(tenant_id, ledger.fiscal_year_of(tenant_id, {month}))::text
+                   as fiscal_year_start,
+               ledger.month_start(tenant_id, {month})::text as month_start,
+               ledger.month_end(tenant_id, {month})::text as month_end,
+               consumption_tax_basis, display_unit, plan,
                exists (select from ledger.month_closings closing
                        where closing.tenant_id = company.tenant_id
-                         and closing.month = {month}) as closed
+                         and closing.month = {month} and reopened_at is null) as closed
         from ledger.companies company where tenant_id = any({tenants}) order by tenant_id
         """,
-    "accounts": """
-        select tenant_id, account_code, name, account_class
-        from ledger.accounts where tenant_id = any({tenants}) order by tenant_id, account_code
+    "fiscal_years": f"""
+        select tenant_id, {_ordinal("first_month")} as first_month from (
+            select tenant_id, make_date(1900, fiscal_year_start_month, 1) as first_month
+            from ledger.companies
+            union all
+            select tenant_id, first_month from ledger.fiscal_year_changes
+        ) beginnings
+        where tenant_id = any({{tenants}}) order by tenant_id, first_month
         """,
-    # The month itself comes from its lines, the months before from their snapshots. Cash flows are
-    # columns of the same rows. `unbalanced` and `stale` mark what the checks below look into.
+    # An unmapped account has the class ''.
+    "accounts": f"""
+        select tenant_id, account_code, name,
+               coalesce(mapping.account_class, account.account_class, '') as account_class
+        from ledger.accounts account {_CLASSES_IN_EFFECT}
+        where tenant_id = any({{tenants}}) order by tenant_id, account_code
+        """,
+    # The month itself comes from its lines, the months before from their snapshots, of which the
+    # oldest are added up. Cash flows are columns of the same rows. `unbalanced`, `stale` and
+    # `with_retained_earnings` mark what the checks below look into.
     # Of text in collation C, PostgreSQL sorts several times as many rows a second.
     "movements": f"""
         with this_month as (
             select coalesce(lines.tenant_id, snapshot.tenant_id) as tenant_id,
                    coalesce(lines.account_code, snapshot.account_code) as account_code,
-                   {_of("lines")}, lines.inflow, lines.outflow, lines.unbalanced,
-                   ({_of("lines")}) is distinct from ({_of("snapshot")}) as stale
+                   {_of("lines")}, lines.inflow, lines.outflow, lines.with_retained_earnings,
+                   lines.unbalanced, ({_of("lines")}, lines.inflow, lines.outflow)
+                       is distinct from ({_of("snapshot")}, snapshot.inflow, snapshot.outflow)
+                       as stale
             from ledger.month_movements({{tenants}}, {{month}}) lines
             full join (
                 select * from ledger.balance_snapshots
@@ -166,15 +218,22 @@ _EXTRACTS = {
             ) snapshot using (tenant_id, account_code)
         )
         select tenant_id, account_code, {_ordinal("month")} as month, {_MOVEMENTS},
-               inflow, outflow, unbalanced, stale
+               inflow, outflow, with_retained_earnings, unbalanced, stale
         from (
-            select tenant_id, account_code, month, {_MOVEMENTS}, inflow, outflow,
-                   false as unbalanced, false as stale
+            select tenant_id, account_code, {_HISTORY_START} as month,
+                   {_SUMS}, null::bigint as inflow, null::bigint as outflow,
+                   false as with_retained_earnings, false as unbalanced, false as stale
             from ledger.balance_snapshots
-            where tenant_id = any({{tenants}}) and month < {{month}}
+            where tenant_id = any({{tenants}}) and month <= {_HISTORY_START}
+            group by tenant_id, account_code
+            union all
+            select tenant_id, account_code, month, {_MOVEMENTS}, inflow, outflow,
+                   with_retained_earnings, false, false
+            from ledger.balance_snapshots
+            where tenant_id = any({{tenants}}) and month > {_HISTORY_START} and month < {{month}}
             union all
             select tenant_id, account_code, {{month}}, {_MOVEMENTS}, inflow, outflow,
-                   unbalanced, stale
+                   with_retained_earnings, unbalanced, stale
             from this_month
         ) movements
         order by tenant_id collate "C", account_code collate "C", month
@@ -182,10 +241,14 @@ _EXTRACTS = {
     "claims": """
         select tenant_id, claim_id, incurred_on::text, employee, category, payee, description,
                amount, consumption_tax, status
-        from ledger.expense_claims
-        where tenant_id = any({tenants}) and incurred_on >= {month}
-          and incurred_on < ({month} + interval '1 month')::date
-        order by tenant_id, incurred_on, claim_id
+        from unnest({tenants}) tenant
+        cross join lateral ledger.period(tenant, {month})
+        cross join lateral (
+            select * from ledger.expense_claims
+            where tenant_id = tenant and incurred_on >= starts_on and incurred_on < ends_on
+            offset 0 -- else all claims of all time would be read
+        ) claims
+        order by tenant_id collate "C", claims.incurred_on, claim_id collate "C"
         """,
 }
 
@@ -207,9 +270,11 @@ _LEDGER_CHECKS = {
         from (
             select tenant_id, posted_on, entry_id,
                    sum(debit)::bigint as debit, sum(credit)::bigint as credit
-            from ledger.journal_lines
-            where tenant_id = any({tenants}) and status = 'posted'
-              and posted_on >= {month} and posted_on < ({month} + interval '1 month')::date
+            from unnest({tenants}) tenant
+            cross join lateral ledger.period(tenant, {month})
+            join ledger.journal_lines
+                on tenant_id = tenant and posted_on >= starts_on and posted_on < ends_on
+            where status = 'posted'
             group by tenant_id, posted_on, entry_id having sum(debit) <> sum(credit)
         ) unbalanced order by tenant_id, posted_on, entry_id
         """,
@@ -218,10 +283,14 @@ _LEDGER_CHECKS = {
             'entry_id', entry_id, 'posted_on', posted_on,
             'currency', entry.currency, 'company_currency', company.currency
         )::text as details
-        from ledger.companies company cross join lateral (
+        from ledger.companies company
+        cross join lateral ledger.period(tenant_id, {month})
+        cross join lateral (
             select entry_id, posted_on, currency from ledger.journal_entries
             where tenant_id = company.tenant_id and status = 'posted'
-              and posted_on >= {month} and posted_on < ({month} + interval '1 month')::date
+              and posted_on >= starts_on and posted_on < ends_on
+              and posted_on >= ({month} - interval '1 month')::date
+              and posted_on < ({month} + interval '1 month')::date
               and currency <> company.currency
             order by posted_on, entry_id limit 1
         ) entry
@@ -245,11 +314,46 @@ _LEDGER_CHECKS = {
                    snapshot.debit - snapshot.credit as snapshot
             from ledger.month_movements(array[suspect.tenant_id], suspect.month) lines
             full join (
-                select account_code, {_MOVEMENTS} from ledger.balance_snapshots
+                select account_code, {_MOVEMENTS}, inflow, outflow from ledger.balance_snapshots
                 where tenant_id = suspect.tenant_id and month = suspect.month
             ) snapshot using (account_code)
-            where ({_of("lines")}) is distinct from ({_of("snapshot")})
+            where ({_of("lines")}, lines.inflow, lines.outflow)
+                is distinct from ({_of("snapshot")}, snapshot.inflow, snapshot.outflow)
         ) difference
         order by tenant_id, month, account_code
+        """,
+    # 損益振替 that is not marked as closing empties the profit and loss accounts of its month, and
+    # so falsifies that month in every comparison.
+    FailureCode.UNFLAGGED_CLOSING_ENTRY: f"""
+        select distinct on (tenant_id) tenant_id, json_build_object(
+            'entry_id', entry_id, 'posted_on', posted_on, 'account_code', account_code,
+            'debit', debit, 'credit', credit
+        )::text as details
+        from (
+            select distinct tenant_id, month from ledger.balance_snapshots
+            where tenant_id = any({{tenants}}) and with_retained_earnings
+              and month > {_HISTORY_START} and month < {{month}}
+            union
+            select tenant_id, {{month}} from unnest({{tenants}}) as tenant_id
+        ) suspect
+        cross join lateral ledger.period(tenant_id, month)
+        join ledger.journal_lines line using (tenant_id)
+        join (
+            select tenant_id, account_code,
+                   coalesce(mapping.account_class, account.account_class) as account_class
+            from ledger.accounts account {_CLASSES_IN_EFFECT}
+            where tenant_id = any({{tenants}})
+        ) account using (tenant_id, account_code)
+        where posted_on >= starts_on and posted_on < ends_on
+          and kind = 'normal' and status = 'posted'
+          and account_class = any('{{{{{",".join(_INCOME_STATEMENT)}}}}}')
+          and exists (
+              select from ledger.journal_lines other
+              where other.tenant_id = line.tenant_id and other.posted_on = line.posted_on
+                and other.entry_id = line.entry_id
+                and other.account_code = any(ledger.accounts_of_class(
+                    line.tenant_id, 'retained_earnings_brought_forward'))
+          )
+        order by tenant_id, posted_on, entry_id, line_no
         """,
 }

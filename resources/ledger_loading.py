@@ -30,9 +30,14 @@ TABLES: Mapping[str, pa.Schema] = {
             "currency": pa.string(),
             "time_zone": pa.string(),
             "fiscal_year_start_month": pa.int16(),
+            "closing_day": pa.int16(),
             "consumption_tax_basis": pa.string(),
+            "display_unit": pa.string(),
             "plan": pa.string(),
         }
+    ),
+    "fiscal_year_changes": pa.schema(
+        {"tenant_id": pa.string(), "first_month": pa.date32(), "closing_day": pa.int16()}
     ),
     "contacts": pa.schema(
         {
@@ -118,7 +123,9 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
     """Write batches of whole tenants and refresh their snapshots; all of it or nothing.
 
     Each batch has the companies it writes to. With `replace`, tenants that exist lose their rows
-    in the batch's tables first; what the batch lacks (say, contacts) stays as it was.
+    in the batch's tables first; what the batch lacks (say, contacts) stays as it was. What an
+    operator has said of an account stays as long as there is the account, and closings that no
+    longer stand stay on record as reopened.
 
     Raises:
         TenantExistsError: a tenant exists and `replace` is false.
@@ -128,6 +135,8 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
     months: set[datetime.date] = set()
     counts = dict.fromkeys(TABLES, 0)
     with psycopg.connect(url) as connection:
+        # Mappings outlive the accounts that are replaced.
+        connection.execute("set constraints all deferred")
         for batch in _made_ahead(batches):
             tenant_ids += _prepare_tenants(connection, batch["companies"], batch.keys(), replace)
             months |= _ensure_partitions(connection, batch)
@@ -135,13 +144,24 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
                 if name in batch and name != "companies":
                     _copy(connection, name, batch[name])
                     counts[name] += batch[name].num_rows
+        connection.execute(
+            """
+            delete from ledger.account_mappings mapping
+            where tenant_id = any(%s) and not exists (
+                select from ledger.accounts account
+                where account.tenant_id = mapping.tenant_id
+                  and account.account_code = mapping.account_code
+            )
+            """,
+            [tenant_ids],
+        )
         if counts["journal_lines"] >= _LINES_WORTH_ANALYZING:
             connection.execute("analyze ledger.accounts")
             for month in sorted(months):
                 for parent in ("journal_entries", "journal_lines"):
                     partition = sql.Identifier("ledger", f"{parent}_{month:%Y_%m}")
                     connection.execute(sql.SQL("analyze {}").format(partition))
-        refresh_snapshots(connection, tenant_ids, sorted(months))
+        refresh_stale_snapshots(connection, tenant_ids)
     return LoadedLedger(
         tenants=len(tenant_ids),
         entries=counts["journal_entries"],
@@ -152,13 +172,24 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
     )
 
 
-def refresh_snapshots(
-    connection: psycopg.Connection, tenant_ids: Sequence[str], months: Iterable[datetime.date]
-) -> None:
-    """Bring the balance and cash-flow snapshots of these tenants and months (first days) up to
-    date with the journal."""
-    for month in months:
-        connection.execute("call ledger.refresh_snapshots(%s, %s)", [list(tenant_ids), month])
+def refresh_stale_snapshots(
+    connection: psycopg.Connection, tenant_ids: Sequence[str]
+) -> dict[str, list[Month]]:
+    """Bring the snapshots that may not be what the journal says any more up to date with it;
+    returns the months of each tenant that had such."""
+    refreshed: dict[str, list[Month]] = {}
+    stale = connection.execute(
+        """
+        select month, array_agg(tenant_id order by tenant_id) from ledger.stale_snapshots
+        where tenant_id = any(%s) group by month order by month
+        """,
+        [list(tenant_ids)],
+    ).fetchall()
+    for month, of_month in stale:
+        connection.execute("call ledger.refresh_snapshots(%s, %s)", [of_month, month])
+        for tenant_id in of_month:
+            refreshed.setdefault(tenant_id, []).append(Month.of(month))
+    return refreshed
 
 
 def _made_ahead(batches: Iterable[LedgerTables]) -> Iterator[LedgerTables]:
@@ -187,9 +218,8 @@ def _prepare_tenants(
         shown = ", ".join(existing[:5]) + (", …" if len(existing) > 5 else "")
         raise TenantExistsError(f"already in the ledger: {shown}")
     if existing:
-        emptied = [
-            name for name in reversed(list(TABLES)) if name in tables and name != "companies"
-        ]
+        kept = ("companies", "month_closings")
+        emptied = [name for name in reversed(list(TABLES)) if name in tables and name not in kept]
         if "journal_lines" in emptied:
             emptied.append("balance_snapshots")
         for name in emptied:
@@ -197,6 +227,15 @@ def _prepare_tenants(
                 sql.SQL("delete from {} where tenant_id = any(%s)").format(
                     sql.Identifier("ledger", name)
                 ),
+                [existing],
+            )
+        if "month_closings" in tables:
+            connection.execute(
+                """
+                update ledger.month_closings
+                set reopened_at = now(), reopened_by = 'import', reason = 'replaced'
+                where tenant_id = any(%s) and reopened_at is null
+                """,
                 [existing],
             )
     # Not by COPY: a company that exists keeps its row, to which tables of others refer.

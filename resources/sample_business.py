@@ -27,14 +27,14 @@ from resources.sample_journal import FloatArray, IntArray, SampleJournal, TextAr
 BoolArray = NDArray[np.bool_]
 
 # Accounts of the default chart.
-_CASH, _BANK, _RECEIVABLES, _STOCK = 1110, 1120, 1210, 1310
+_CASH, _BANK, _TIME_DEPOSITS, _RECEIVABLES, _STOCK = 1110, 1120, 1140, 1210, 1310
 _TAX_REFUND, _INPUT_TAX, _ALLOWANCE = 1430, 1460, 1490
 _FIXTURES, _MACHINERY, _VEHICLES, _ACCUMULATED_DEPRECIATION = 1520, 1530, 1540, 1590
 _DEPOSITS = 1720
 _PAYABLES, _OTHER_PAYABLES, _ACCRUED = 2110, 2310, 2320
 _WITHHELD_TAX, _WITHHELD_INHABITANT_TAX, _WITHHELD_INSURANCE = 2341, 2342, 2343
 _OUTPUT_TAX, _CONSUMPTION_TAX_PAYABLE, _INCOME_TAX_PAYABLE = 2360, 2370, 2410
-_LOAN, _CAPITAL, _RETAINED = 2510, 3110, 3230
+_LOAN, _CAPITAL, _LEGAL_RESERVE, _RETAINED = 2510, 3110, 3210, 3230
 _SALES, _RETURNS = 4110, 4190
 _OPENING_STOCK, _CLOSING_STOCK = 5110, 5190
 _DIRECTORS, _SALARIES, _BONUSES, _INSURANCE_CONTRIBUTIONS = 6110, 6120, 6130, 6140
@@ -131,6 +131,9 @@ class Plan:
     company: SampleCompany
     minor_units_per_yen: float
     small: bool  # one person and a shop: no loan, no staff
+    # A few companies begin a new fiscal year in the middle of what is made, with this month.
+    fiscal_year_change: int | None
+    ends_fiscal_year: BoolArray  # by month
     sales_yen: FloatArray  # net, by month
     scale_yen: float  # net sales of an average month
     trend: FloatArray  # by month, 1 at the start
@@ -191,6 +194,13 @@ def make_plan(
     sale_count = max(round(entries * 0.5), 2)
 
     elapsed = np.arange(months + 1)
+    next_calendar_months = (first_month.month - 1 + elapsed) % 12 + 1
+    ends_fiscal_year = next_calendar_months == company.fiscal_year_start_month
+    change = months // 2 + 1 if company.changes_fiscal_year else None
+    if change is not None:
+        ends_fiscal_year[change:] = (elapsed[change:] + 1 - change) % 12 == 0
+        ends_fiscal_year[change - 1] = True
+
     trend = (1 + float(rng.normal(0.03, 0.08))) ** (elapsed / 12)
     season = np.array(trade.season)[(first_month.month - 2 + elapsed) % 12]
     scale_yen = max(sale_count * trade.ticket_yen * float(rng.lognormal(0, 0.3)), 1_500_000.0)
@@ -201,6 +211,8 @@ def make_plan(
         company=company,
         minor_units_per_yen=1.0 if company.currency == "JPY" else 2 / 3,
         small=small,
+        fiscal_year_change=change,
+        ends_fiscal_year=ends_fiscal_year,
         sales_yen=scale_yen * trend * season * rng.normal(1, 0.06, months + 1),
         scale_yen=scale_yen,
         trend=trend,
@@ -227,6 +239,7 @@ def do_business(plan: Plan, journal: SampleJournal, rng: np.random.Generator) ->
     _hold_assets(plan, journal, rng)
     _borrow(plan, journal, rng)
     _receive_other_income(plan, journal, rng)
+    _pay_dividends(plan, journal, rng)
     _end_fiscal_years(plan, journal)
     _open(plan, journal)
     return claims
@@ -707,6 +720,39 @@ def _receive_other_income(plan: Plan, journal: SampleJournal, rng: np.random.Gen
     )
 
 
+def _pay_dividends(plan: Plan, journal: SampleJournal, rng: np.random.Generator) -> None:
+    """Three months after the end of a fiscal year profitable companies pay a dividend, if any."""
+    if plan.small or plan.profit_ratio < 0.06 or rng.random() < 0.5:
+        return
+    year_ends = np.append(
+        -_months_of_open_year(plan, journal), np.flatnonzero(plan.ends_fiscal_year[1:]) + 1
+    )
+    months = year_ends[year_ends > -3] + 3
+    dividend = plan.money(np.full(len(months), 1.8 * plan.profit_ratio * plan.scale_yen), 1000)
+    journal.open(_TIME_DEPOSITS, plan.money(4 * plan.scale_yen, 10_000))  # past years' profits
+    reserve = dividend // 10  # 会社法 第445条第4項
+    withheld = dividend * 2042 // 10_000  # 所得税 20 % and 復興特別所得税
+    journal.post(
+        journal.day_of(np.minimum(months, journal.last + 1), 20),
+        plan.text("配当金支払", "Dividend"),
+        (_RETAINED, dividend + reserve),
+        (_LEGAL_RESERVE, -reserve),
+        (_WITHHELD_TAX, -withheld),
+        (_BANK, withheld - dividend),
+    )
+    journal.post(
+        journal.day_of(np.minimum(months, journal.last + 1) + 1, 10),
+        plan.text("配当源泉税 納付", "Tax on dividends paid"),
+        (_WITHHELD_TAX, withheld),
+        (_BANK, -withheld),
+    )
+
+
+def _months_of_open_year(plan: Plan, journal: SampleJournal) -> int:
+    """How many months of a fiscal year have passed when the books begin."""
+    return int((journal.calendar_months[1] - plan.company.fiscal_year_start_month) % 12)
+
+
 def _end_fiscal_years(plan: Plan, journal: SampleJournal) -> None:
     """Taxes of each fiscal year, paid two months after it, and the closing entries."""
     _owe_taxes_of_the_year_before(plan, journal)
@@ -715,8 +761,7 @@ def _end_fiscal_years(plan: Plan, journal: SampleJournal) -> None:
     receivables = journal.opening.get(_RECEIVABLES, 0)
     allowance = 0
     year_start = 1
-    starts_anew = journal.calendar_months % 12 + 1 == plan.company.fiscal_year_start_month
-    for month in (np.flatnonzero(starts_anew[1:]) + 1).tolist():
+    for month in (np.flatnonzero(plan.ends_fiscal_year[1:]) + 1).tolist():
         year = {
             account: int(moved[year_start : month + 1].sum())
             for account, moved in movements.items()
@@ -762,7 +807,7 @@ def _end_fiscal_years(plan: Plan, journal: SampleJournal) -> None:
 
 def _owe_taxes_of_the_year_before(plan: Plan, journal: SampleJournal) -> None:
     """What the opening balances hold of consumption and income taxes."""
-    elapsed = int((journal.calendar_months[1] - plan.company.fiscal_year_start_month) % 12)
+    elapsed = _months_of_open_year(plan, journal)
     if plan.taxed:
         costs = plan.trade.cost + plan.trade.expenses + plan.trade.rent
         journal.open(_OUTPUT_TAX, -plan.money(elapsed * 0.1 * plan.scale_yen))

@@ -159,12 +159,15 @@ class SampleCompany:
     currency: str
     time_zone: str
     fiscal_year_start_month: int
+    closing_day: int
     consumption_tax_basis: str
+    display_unit: str
     plan: str
     contacts: tuple[tuple[str, str], ...]  # name, e-mail address
     trade: Trade
     posts_closing_entries: bool
     last_month_closed: bool
+    changes_fiscal_year: bool
 
 
 def sample_company(number: int, seed: int) -> SampleCompany:
@@ -176,6 +179,8 @@ def sample_company(number: int, seed: int) -> SampleCompany:
     trade = TRADES[list(TRADES)[rng.integers(len(TRADES))]]
     basis = rng.choice(["exclusive", "inclusive", "none"], p=[0.82, 0.11, 0.07])
     people = person_names(rng, int(rng.integers(1, 4)), language)
+    # Drawn apart, so that companies stay what they were before these habits were known.
+    habits = np.random.default_rng([seed, number, 3]).random(3)
     return SampleCompany(
         tenant_id=tenant_id,
         name=company_names(rng, [trade], language)[0],
@@ -185,7 +190,9 @@ def sample_company(number: int, seed: int) -> SampleCompany:
         fiscal_year_start_month=int(
             rng.choice([4, 1, 10, 7, 9, 6, 3], p=[0.46, 0.16, 0.12, 0.10, 0.07, 0.05, 0.04])
         ),
+        closing_day=20 if habits[0] < 0.06 else 31,
         consumption_tax_basis="none" if abroad else str(basis),
+        display_unit="thousand" if habits[1] < 0.15 and not abroad else "one",
         plan=str(rng.choice(["light", "standard", "premium"], p=[0.3, 0.5, 0.2])),
         contacts=tuple(
             (f"{in_language(_POSITIONS[i], language)} {person}", f"{tenant_id}.{i + 1}@{domain}")
@@ -196,6 +203,7 @@ def sample_company(number: int, seed: int) -> SampleCompany:
         trade=trade,
         posts_closing_entries=bool(rng.random() < 0.4),
         last_month_closed=bool(rng.random() >= 1 / 12),
+        changes_fiscal_year=bool(habits[2] < 0.03),
     )
 
 

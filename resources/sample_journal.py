@@ -36,16 +36,21 @@ class EntryGroup:
 class SampleJournal:
     """One tenant's journal in the making.
 
-    Months are counted from 0, the month before the first of the books, so that months 1 … `last`
-    are those of the books; entries dated outside them are not posted.
+    Months are the company's own, which end on its closing day. They are counted from 0, the month
+    before the first of the books, so that months 1 … `last` are those of the books; entries dated
+    outside them are not posted.
     """
 
-    def __init__(self, first_month: Month, months: int) -> None:
+    def __init__(self, first_month: Month, months: int, closing_day: int = 31) -> None:
         self.last = months
         self.months = np.arange(months + 1)
         self.calendar_months = (first_month.month - 2 + self.months) % 12 + 1
-        ordinals = first_month.ordinal - 1 - _EPOCH_MONTH + np.arange(months + 6)
-        self._starts = ordinals.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        ordinals = first_month.ordinal - 2 - _EPOCH_MONTH + np.arange(months + 7)
+        # The first days of calendar months, from the one before month 0 on.
+        self._calendar = ordinals.astype("datetime64[M]").astype("datetime64[D]").astype(np.int64)
+        self._closing_day = closing_day
+        at_month_end = closing_day == 31
+        self._starts = self._calendar[1:] if at_month_end else self._calendar[:-1] + closing_day
         self._groups: list[EntryGroup] = []
         self.opening: dict[int, int] = {}
 
@@ -88,9 +93,14 @@ class SampleJournal:
         return days if weekends else self._working_day(days, months)
 
     def day_of(self, months: IntArray, day_of_month: IntArray | int) -> IntArray:
-        """A day of each month, or its last if it is shorter; never a weekend."""
-        last = self._starts[months + 1] - 1
-        return self._working_day(np.minimum(self._starts[months] + day_of_month - 1, last), months)
+        """A day of each month, or its calendar month's last if that is shorter; never a weekend.
+
+        A day after the closing day is in the calendar month before.
+        """
+        calendar_months = months + np.where(day_of_month > self._closing_day, 0, 1)
+        last = self._calendar[calendar_months + 1] - 1
+        days = np.minimum(self._calendar[calendar_months] + day_of_month - 1, last)
+        return self._working_day(days, months)
 
     def last_day(self, months: IntArray) -> IntArray:
         return self._starts[months + 1] - 1

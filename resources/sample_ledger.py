@@ -15,7 +15,7 @@ import pyarrow as pa
 from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.accounting.periods import Month
 from resources.ledger_loading import TABLES, LedgerTables
-from resources.sample_business import do_business, make_plan
+from resources.sample_business import Plan, do_business, make_plan
 from resources.sample_companies import SampleCompany, sample_company
 from resources.sample_journal import IntArray, SampleJournal, ledger_table
 
@@ -70,10 +70,11 @@ def sample_tenant(
     company = sample_company(number, seed)
     rng = np.random.default_rng([seed, number, 2])
     plan = make_plan(company, rng, first_month, months, lines_per_month)
-    journal = SampleJournal(first_month, months)
+    journal = SampleJournal(first_month, months, company.closing_day)
     claims = do_business(plan, journal, rng)
     return {
         **_company_tables(company),
+        "fiscal_year_changes": _fiscal_year_changes(plan, first_month),
         **journal.tables(company),
         "expense_claims": claims,
         "month_closings": _closings(company, first_month, months),
@@ -104,6 +105,17 @@ def _company_tables(company: SampleCompany) -> dict[str, pa.Table]:
             account_class=[account.account_class.value for account in chart],
         ),
     }
+
+
+def _fiscal_year_changes(plan: Plan, first_month: Month) -> pa.Table:
+    changes = [] if plan.fiscal_year_change is None else [plan.fiscal_year_change]
+    return ledger_table(
+        "fiscal_year_changes",
+        len(changes),
+        tenant_id=plan.company.tenant_id,
+        first_month=[first_month.plus(month - 1).start for month in changes],
+        closing_day=[plan.company.closing_day] * len(changes),
+    )
 
 
 def _closings(company: SampleCompany, first_month: Month, months: int) -> pa.Table:

@@ -54,6 +54,15 @@ class Tenants:
             )
             return dict(rows.fetchall())
 
+    def currencies(self, tenant_ids: Collection[str]) -> dict[str, str]:
+        """The companies' currencies, ISO 4217."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute(
+                "select tenant_id, currency from ledger.companies where tenant_id = any(%s)",
+                [list(tenant_ids)],
+            )
+            return dict(rows.fetchall())
+
     def contacts(self, tenant_ids: Collection[str]) -> dict[str, list[Contact]]:
         """The contacts of each tenant, in their order; a tenant without any is missing."""
         contacts: dict[str, list[Contact]] = {}

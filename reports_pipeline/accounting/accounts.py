@@ -1,8 +1,9 @@
 """The classes of accounts: all that statements know of a tenant's chart of accounts.
 
 A tenant has codes and names of its own; each of its accounts belongs to one class, and the class
-decides the statement, the section and the side. Order here is the order of the statements
-(会社計算規則 第73条 to 第94条).
+decides the statement, the section, the side, and the line of the indirect cash flow. Order here is
+the order of the balance sheet (会社計算規則 第73条 to 第86条); the income statement (第88条 to
+第94条) orders the accounts of a section by their codes.
 """
 
 from __future__ import annotations
@@ -81,18 +82,23 @@ class AccountClass(StrEnum):
     CASH_AND_DEPOSITS = "cash_and_deposits"
     TRADE_RECEIVABLES = "trade_receivables"
     INVENTORIES = "inventories"
+    SHORT_TERM_INVESTMENTS = "short_term_investments"
+    INCOME_TAXES_RECEIVABLE = "income_taxes_receivable"
     OTHER_CURRENT_ASSETS = "other_current_assets"
     ALLOWANCE_FOR_DOUBTFUL_ACCOUNTS = "allowance_for_doubtful_accounts"
     PROPERTY_PLANT_EQUIPMENT = "property_plant_equipment"
     ACCUMULATED_DEPRECIATION = "accumulated_depreciation"
     INTANGIBLE_ASSETS = "intangible_assets"
     INVESTMENTS_AND_OTHER_ASSETS = "investments_and_other_assets"
+    DEFERRED_TAX_ASSETS = "deferred_tax_assets"
     DEFERRED_ASSETS = "deferred_assets"
     TRADE_PAYABLES = "trade_payables"
     SHORT_TERM_BORROWINGS = "short_term_borrowings"
     OTHER_CURRENT_LIABILITIES = "other_current_liabilities"
     INCOME_TAXES_PAYABLE = "income_taxes_payable"
     LONG_TERM_BORROWINGS = "long_term_borrowings"
+    LEASE_OBLIGATIONS = "lease_obligations"
+    DEFERRED_TAX_LIABILITIES = "deferred_tax_liabilities"
     OTHER_NONCURRENT_LIABILITIES = "other_noncurrent_liabilities"
     CAPITAL_STOCK = "capital_stock"
     CAPITAL_SURPLUS = "capital_surplus"
@@ -104,11 +110,18 @@ class AccountClass(StrEnum):
     NET_SALES = "net_sales"
     SALES_DEDUCTIONS = "sales_deductions"
     COST_OF_SALES = "cost_of_sales"
+    DEPRECIATION_IN_COST_OF_SALES = "depreciation_in_cost_of_sales"
     SELLING_GENERAL_ADMINISTRATIVE = "selling_general_administrative"
+    DEPRECIATION = "depreciation"
     NON_OPERATING_INCOME = "non_operating_income"
+    INTEREST_AND_DIVIDEND_INCOME = "interest_and_dividend_income"
     NON_OPERATING_EXPENSES = "non_operating_expenses"
+    INTEREST_EXPENSE = "interest_expense"
+    AMORTIZATION_OF_DEFERRED_ASSETS = "amortization_of_deferred_assets"
     EXTRAORDINARY_INCOME = "extraordinary_income"
+    GAIN_ON_DISPOSAL_OF_ASSETS = "gain_on_disposal_of_assets"
     EXTRAORDINARY_LOSSES = "extraordinary_losses"
+    LOSS_ON_DISPOSAL_OF_ASSETS = "loss_on_disposal_of_assets"
     INCOME_TAXES = "income_taxes"
 
     @property
@@ -120,18 +133,23 @@ _CLASS_SECTIONS = {
     AccountClass.CASH_AND_DEPOSITS: Section.CURRENT_ASSETS,
     AccountClass.TRADE_RECEIVABLES: Section.CURRENT_ASSETS,
     AccountClass.INVENTORIES: Section.CURRENT_ASSETS,
+    AccountClass.SHORT_TERM_INVESTMENTS: Section.CURRENT_ASSETS,
+    AccountClass.INCOME_TAXES_RECEIVABLE: Section.CURRENT_ASSETS,
     AccountClass.OTHER_CURRENT_ASSETS: Section.CURRENT_ASSETS,
     AccountClass.ALLOWANCE_FOR_DOUBTFUL_ACCOUNTS: Section.CURRENT_ASSETS,
     AccountClass.PROPERTY_PLANT_EQUIPMENT: Section.PROPERTY_PLANT_EQUIPMENT,
     AccountClass.ACCUMULATED_DEPRECIATION: Section.PROPERTY_PLANT_EQUIPMENT,
     AccountClass.INTANGIBLE_ASSETS: Section.INTANGIBLE_ASSETS,
     AccountClass.INVESTMENTS_AND_OTHER_ASSETS: Section.INVESTMENTS_AND_OTHER_ASSETS,
+    AccountClass.DEFERRED_TAX_ASSETS: Section.INVESTMENTS_AND_OTHER_ASSETS,
     AccountClass.DEFERRED_ASSETS: Section.DEFERRED_ASSETS,
     AccountClass.TRADE_PAYABLES: Section.CURRENT_LIABILITIES,
     AccountClass.SHORT_TERM_BORROWINGS: Section.CURRENT_LIABILITIES,
     AccountClass.OTHER_CURRENT_LIABILITIES: Section.CURRENT_LIABILITIES,
     AccountClass.INCOME_TAXES_PAYABLE: Section.CURRENT_LIABILITIES,
     AccountClass.LONG_TERM_BORROWINGS: Section.NONCURRENT_LIABILITIES,
+    AccountClass.LEASE_OBLIGATIONS: Section.NONCURRENT_LIABILITIES,
+    AccountClass.DEFERRED_TAX_LIABILITIES: Section.NONCURRENT_LIABILITIES,
     AccountClass.OTHER_NONCURRENT_LIABILITIES: Section.NONCURRENT_LIABILITIES,
     AccountClass.CAPITAL_STOCK: Section.SHAREHOLDERS_EQUITY,
     AccountClass.CAPITAL_SURPLUS: Section.SHAREHOLDERS_EQUITY,
@@ -143,10 +161,17 @@ _CLASS_SECTIONS = {
     AccountClass.NET_SALES: Section.NET_SALES,
     AccountClass.SALES_DEDUCTIONS: Section.NET_SALES,
     AccountClass.COST_OF_SALES: Section.COST_OF_SALES,
+    AccountClass.DEPRECIATION_IN_COST_OF_SALES: Section.COST_OF_SALES,
     AccountClass.SELLING_GENERAL_ADMINISTRATIVE: Section.SELLING_GENERAL_ADMINISTRATIVE,
+    AccountClass.DEPRECIATION: Section.SELLING_GENERAL_ADMINISTRATIVE,
     AccountClass.NON_OPERATING_INCOME: Section.NON_OPERATING_INCOME,
+    AccountClass.INTEREST_AND_DIVIDEND_INCOME: Section.NON_OPERATING_INCOME,
     AccountClass.NON_OPERATING_EXPENSES: Section.NON_OPERATING_EXPENSES,
+    AccountClass.INTEREST_EXPENSE: Section.NON_OPERATING_EXPENSES,
+    AccountClass.AMORTIZATION_OF_DEFERRED_ASSETS: Section.NON_OPERATING_EXPENSES,
     AccountClass.EXTRAORDINARY_INCOME: Section.EXTRAORDINARY_INCOME,
+    AccountClass.GAIN_ON_DISPOSAL_OF_ASSETS: Section.EXTRAORDINARY_INCOME,
     AccountClass.EXTRAORDINARY_LOSSES: Section.EXTRAORDINARY_LOSSES,
+    AccountClass.LOSS_ON_DISPOSAL_OF_ASSETS: Section.EXTRAORDINARY_LOSSES,
     AccountClass.INCOME_TAXES: Section.INCOME_TAXES,
 }

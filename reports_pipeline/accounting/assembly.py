@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -23,11 +23,21 @@ from reports_pipeline.accounting.reports import (
     StatementLine,
     TenantReports,
 )
+from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 from reports_pipeline.accounting.statements import trend_matrix
 
-# Documents do not show the company's time zone and plan, and of its fiscal year the figures only.
+# Documents show neither the company's time zone nor its plan.
 _COMPANY_ON_DOCUMENTS = attrgetter(
-    "tenant_id", "name", "language", "currency", "consumption_tax_basis", "closed"
+    "tenant_id",
+    "name",
+    "language",
+    "currency",
+    "fiscal_year_start",
+    "month_start",
+    "month_end",
+    "consumption_tax_basis",
+    "display_unit",
+    "closed",
 )
 
 
@@ -36,12 +46,11 @@ def tenant_reports(
     companies: pd.DataFrame,
     claims: pd.DataFrame,
     statements: pd.DataFrame,
-    revisions: Mapping[str, int] | None = None,
 ) -> Iterator[TenantReports]:
     """The reports of each tenant in `statements`, in their order (that of `build_statements`).
 
-    `companies` and `claims` are tables of the extract; a tenant's revision is 1 unless
-    `revisions` names it.
+    `companies` and `claims` are tables of the extract. The revision, which the register of reports
+    knows, is 1.
 
     Raises:
         ValueError: a tenant is not among the companies, or lacks a statement.
@@ -58,7 +67,7 @@ def tenant_reports(
         yield TenantReports(
             company=company,
             month=month,
-            revision=1 if revisions is None else revisions.get(tenant_id, 1),
+            revision=1,
             statements=tuple(of_tenant),
             claims=tuple(claims_of.get(tenant_id, ())),
         )
@@ -97,7 +106,7 @@ def _statements(table: pd.DataFrame) -> dict[str, list[Statement]]:
             table["label"].tolist(),
             map({str(kind): kind for kind in LineKind}.__getitem__, table["kind"].tolist()),
             table["level"].tolist(),
-            *(_integers(table[name]) for name in ("current", "prior", "year_to_date", "opening")),
+            *(_integers(table[name]) for name in AMOUNT_COLUMNS),
             map(tuple, trend_matrix(table).tolist()),
             strict=True,
         )
@@ -107,7 +116,7 @@ def _statements(table: pd.DataFrame) -> dict[str, list[Statement]]:
     changes = (tenants[1:] != tenants[:-1]) | (kinds[1:] != kinds[:-1])
     starts = np.flatnonzero(np.append(len(table) > 0, changes)).tolist()
     statements: dict[str, list[Statement]] = {}
-    for start, end in zip(starts, [*starts[1:], len(table)], strict=True):
+    for start, end in zip(starts, [*starts, len(table)][1:], strict=True):
         statement = Statement(StatementKind(kinds[start]), tuple(lines[start:end]))
         statements.setdefault(tenants[start], []).append(statement)
     return statements

@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 
 from reports_pipeline.accounting.accounts import AccountClass, Section
-from reports_pipeline.accounting.books import HISTORY_MONTHS, TREND_MONTHS, Books
+from reports_pipeline.accounting.books import SHOWN_MONTHS, Books, Ints
 from reports_pipeline.accounting.reports import LineKind, StatementKind
 from reports_pipeline.accounting.statement_layout import (
     CLASS_SLOTS,
@@ -28,46 +28,35 @@ _YEARS_PROFIT = "profit_of_the_year"
 _SLOTS = (*CLASS_SLOTS, _EARLIER_PROFIT, _YEARS_PROFIT)
 
 
-def _amounts(books: Books) -> SlotAmounts:
+def _amounts(books: Books) -> list[SlotAmounts]:
     """Opening entries count as balances at the start of the year they are dated in (erpnext
     52616), those on income statement accounts as profit that the year had already made."""
-    balances = books.balances
-    month_ends = balances[:, -TREND_MONTHS:]
-    opened = books.since_year_start(books.openings)
-    at_year_start = books.at_year_start(balances)
-
-    flows = np.flatnonzero(books.in_income_statement)
-    # Each month of the trend has a fiscal year of its own (odoo 18010).
-    months_back = np.arange(TREND_MONTHS)[::-1]
-    year_months = (books.year_months[books.tenant[flows], np.newaxis] - 1 - months_back) % 12 + 1
-    before_year = np.arange(HISTORY_MONTHS)[-TREND_MONTHS:] - year_months
-    earlier = np.take_along_axis(balances[flows], before_year, axis=1)
-    of_year = month_ends[flows] - earlier
-
     standing = np.flatnonzero(~books.in_income_statement)
     classes = books.account_class[standing]
-    sides = books.sides[standing, np.newaxis]
-    slot = np.concatenate(
-        [
-            classes,
-            np.full(len(flows), _SLOTS.index(_EARLIER_PROFIT)),
-            np.full(len(flows), _SLOTS.index(_YEARS_PROFIT)),
-        ]
-    )
-    return SlotAmounts(
-        slots=_SLOTS,
-        slot=slot,
-        account=np.concatenate([standing, flows, flows]),
-        rank=slot,
-        amounts=np.concatenate(
-            [
-                amounts_of(month_ends[standing], opening=(at_year_start + opened)[standing])
-                * sides,
-                -amounts_of(earlier, opening=at_year_start[flows]),
-                -amounts_of(of_year, opening=opened[flows]),
-            ]
+    at_year_start = books.balances_before_year(standing)[:, -1] + _opened(books, standing)
+    standing_amounts = amounts_of(books.balances[standing, -SHOWN_MONTHS:], opening=at_year_start)
+
+    flows = np.flatnonzero(books.in_income_statement)
+    earlier = books.balances_before_year(flows)
+    of_year = books.balances[flows, -SHOWN_MONTHS:] - earlier
+    return [
+        SlotAmounts(
+            classes, standing, standing_amounts * books.sides[standing, np.newaxis], rank=classes
         ),
-    )
+        SlotAmounts(
+            _SLOTS.index(_EARLIER_PROFIT), flows, -amounts_of(earlier, opening=earlier[:, -1])
+        ),
+        SlotAmounts(
+            _SLOTS.index(_YEARS_PROFIT),
+            flows,
+            -amounts_of(of_year, opening=_opened(books, flows)),
+        ),
+    ]
+
+
+def _opened(books: Books, accounts: Ints) -> Ints:
+    """[k] what opening entries of the fiscal year brought."""
+    return books.since_year_start(books.openings[accounts], accounts)
 
 
 _NONCURRENT_ASSETS = terms(
@@ -87,7 +76,8 @@ _NET_ASSETS = _SHAREHOLDERS | terms(
 
 BALANCE_SHEET = StatementSpec(
     kind=StatementKind.BALANCE_SHEET,
-    columns=frozenset({"current", "prior", "opening"}),
+    columns=frozenset({"current", "prior", "prior_year", "opening"}),
+    slots=_SLOTS,
     amounts=_amounts,
     lines=(
         Line("assets", LineKind.HEADING, 0, _ASSETS, always=True),

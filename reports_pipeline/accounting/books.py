@@ -1,12 +1,13 @@
 """A batch's books as arrays: the tables of an extract as matrices of accounts by months.
 
-Everything the four statements are made of is computed from here, for all tenants at once. Amounts
+Everything the statements are made of is computed from here, for all tenants at once. Amounts
 are minor units in int64, so that sums are exact.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 from typing import Any
 
 import numpy as np
@@ -18,13 +19,15 @@ from reports_pipeline.accounting.ledger import LedgerExtract
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
-Texts = NDArray[np.object_]
 
 TREND_MONTHS = 12
-# The fiscal year of a trend's oldest month begins up to 22 months before the reported month; what
-# is older stands in the first column.
-HISTORY_MONTHS = 2 * TREND_MONTHS
+# The months that statements show: those of the trend, after the one a year before the last.
+SHOWN_MONTHS = TREND_MONTHS + 1
+# The fiscal year of the oldest shown month begins up to 11 months before it; what is older still
+# stands in the first column.
+HISTORY_MONTHS = 1 + 11 + SHOWN_MONTHS
 
+_NEVER = np.iinfo(np.int64).max
 _SIDES = np.array([account_class.section.side.value for account_class in AccountClass])
 _IS_FLOW = np.array([account_class.section.in_income_statement for account_class in AccountClass])
 
@@ -80,13 +83,11 @@ def _positions(index: pd.Index[Any], column: pd.Series[Any]) -> Ints:
 
 def sums_by(group: Ints, amounts: Ints, groups: int) -> Ints:
     """The exact sums of amounts ([k], or [k, columns]) by group ([k], from 0): [groups, …]."""
-    columns = amounts.shape[1:]
-    width = int(np.prod(columns))
-    # `np.add.at` is many times faster with one flat index than with rows.
-    cells = group[:, np.newaxis] * width + np.arange(width)
-    sums = np.zeros(groups * width, dtype=np.int64)
-    np.add.at(sums, cells.ravel(), amounts.ravel())
-    return sums.reshape(groups, *columns)
+    sums = np.zeros((groups, *amounts.shape[1:]), dtype=np.int64)
+    # By columns: `np.add.at` adds numbers many times faster than rows.
+    for column, of_column in zip(np.atleast_2d(sums.T), np.atleast_2d(amounts.T), strict=True):
+        np.add.at(column, group, of_column)
+    return sums
 
 
 @dataclass(frozen=True)
@@ -96,23 +97,27 @@ class Books:
     Accounts without a movement or cash flow are not in it: most of a chart is never used. Tenants
     with a movement or cash flow on an unknown account, or on one of an unknown class, are not in it
     either: their amounts have no place in any statement.
+
+    The columns of months all end with the reported month.
     """
 
-    tenant_ids: Texts  # [t]
-    year_months: Ints  # [t] months from the fiscal year's start to the reported month, 1 to 12
+    tenant_ids: pd.Series[str]  # [t]
+    # [t, SHOWN_MONTHS] the column of HISTORY_MONTHS with which the month's fiscal year begins
+    year_starts: Ints
     has_prior: Flags  # [t] there are movements before the reported month
+    has_prior_year: Flags  # [t] there are movements up to the month a year before it
     has_opening: Flags  # [t] there are balances at the fiscal year's start
     tenant: Ints  # [n] the account's tenant
     account_class: Ints  # [n] position in AccountClass
-    account_codes: Texts  # [n]
-    account_names: Texts  # [n]
-    # Debit less credit without closing entries. The last 12 columns end with the reported month.
+    account_codes: pd.Series[str]  # [n]
+    account_names: pd.Series[str]  # [n]
+    # Debit less credit without closing entries.
     movements: Ints  # [n, HISTORY_MONTHS], the first column with all before it
-    openings: Ints  # [n, TREND_MONTHS], the part of movements that opening entries brought
-    inflows: Ints  # [n, TREND_MONTHS], what came in from this counterpart
-    outflows: Ints  # [n, TREND_MONTHS]
+    openings: Ints  # [n, SHOWN_MONTHS], the part of movements that opening entries brought
+    inflows: Ints  # [n, SHOWN_MONTHS], what came in from this counterpart
+    outflows: Ints  # [n, SHOWN_MONTHS]
 
-    @property
+    @cached_property
     def balances(self) -> Ints:
         """[n, HISTORY_MONTHS] the balance at the end of each month."""
         return np.cumsum(self.movements, axis=1)
@@ -127,29 +132,34 @@ class Books:
         """[n] the account is one of revenue or expense."""
         return _IS_FLOW[self.account_class]
 
-    def at_year_start(self, balances: Ints) -> Ints:
-        """[n] of [n, HISTORY_MONTHS] balances those at the start of the fiscal year."""
-        before_year = HISTORY_MONTHS - 1 - self.year_months[self.tenant]
-        return balances[np.arange(len(balances)), before_year]
+    def balances_before_year(self, accounts: Ints) -> Ints:
+        """[k, SHOWN_MONTHS] the balances of k accounts when the fiscal year of each month began.
 
-    def since_year_start(self, monthly: Ints) -> Ints:
-        """[n] the sum of a [n, TREND_MONTHS] matrix over the months of the fiscal year."""
-        in_year = _in_year(self.year_months[self.tenant])
-        sums: Ints = np.sum(monthly, axis=1, where=in_year)
+        Each month has a fiscal year of its own (odoo 18010).
+        """
+        before_year = self.year_starts[self.tenant[accounts]] - 1
+        return np.take_along_axis(self.balances.take(accounts, axis=0), before_year, axis=1)
+
+    def since_year_start(self, monthly: Ints, accounts: Ints) -> Ints:
+        """[k] the sums of a [k, SHOWN_MONTHS] matrix of k accounts over the months of the reported
+        month's fiscal year."""
+        in_year = _in_reported_year(self.year_starts)[self.tenant[accounts]]
+        # Five times as fast as the sum of numpy that takes a condition.
+        sums: Ints = (monthly * in_year).sum(axis=1)
         return sums
 
 
-def _in_year(year_months: Ints) -> Flags:
-    """[k, TREND_MONTHS] the month belongs to the fiscal year of the last one."""
-    months_back = np.arange(TREND_MONTHS)[::-1]
-    return months_back < year_months[:, np.newaxis]
+def _in_reported_year(year_starts: Ints) -> Flags:
+    """[t, SHOWN_MONTHS] the month belongs to the fiscal year of the last one."""
+    return np.arange(HISTORY_MONTHS)[-SHOWN_MONTHS:] >= year_starts[:, -1:]
 
 
 def read_books(extract: LedgerExtract) -> Books:
     """The books of an extract.
 
     Raises:
-        ValueError: a movement or cash flow is later than the month of the extract.
+        ValueError: a movement or cash flow is later than the month of the extract, or a company
+            has no fiscal year.
     """
     index = AccountIndex(extract)
     movements, flows = index.place(extract.movements), index.place(extract.cash_flows)
@@ -173,33 +183,56 @@ def read_books(extract: LedgerExtract) -> Books:
         taken = np.asarray(amounts, dtype=np.int64)[in_books]
         return sums_by(cells, taken, len(rows) * months).reshape(-1, months)
 
-    def trend(placed: Placed, amounts: pd.Series[int]) -> Ints:
-        """[n, TREND_MONTHS] sums, without what is older."""
-        return monthly(placed, amounts, TREND_MONTHS + 1)[:, 1:]
+    def shown(placed: Placed, amounts: pd.Series[int]) -> Ints:
+        """[n, SHOWN_MONTHS] sums, without what is older."""
+        return monthly(placed, amounts, SHOWN_MONTHS + 1)[:, 1:]
 
     table = extract.movements
-    openings = trend(movements, table["opening_debit"] - table["opening_credit"])
+    openings = shown(movements, table["opening_debit"] - table["opening_credit"])
     tenant = tenants[rows]
-    start_months = extract.companies["fiscal_year_start_month"].to_numpy()[companies]
-    year_months = (extract.month.month - start_months) % 12 + 1
+    history = np.arange(last - HISTORY_MONTHS + 1, last + 1)
+    year_starts = _fiscal_year_starts(extract, index, history[-SHOWN_MONTHS:])[companies]
+    year_columns = year_starts - history[0]
     opened = np.zeros(len(companies), dtype=np.bool_)
-    opened[tenant[(_in_year(year_months[tenant]) & (openings != 0)).any(axis=1)]] = True
+    opened[tenant[(_in_reported_year(year_columns)[tenant] & (openings != 0)).any(axis=1)]] = True
     first_months = np.full(len(extract.companies) + 1, last)
     np.minimum.at(first_months, movements.tenant, movements.month)
+    first_months = first_months[companies]
     return Books(
-        tenant_ids=extract.companies["tenant_id"].to_numpy(dtype=object)[companies],
-        year_months=year_months,
-        has_prior=first_months[companies] < last,
-        has_opening=(first_months[companies] <= last - year_months) | opened,
+        tenant_ids=extract.companies["tenant_id"].iloc[companies],
+        year_starts=year_columns,
+        has_prior=first_months < last,
+        has_prior_year=first_months <= last - TREND_MONTHS,
+        has_opening=(first_months < year_starts[:, -1]) | opened,
         tenant=tenant,
         account_class=index.account_class[rows],
-        account_codes=extract.accounts["account_code"].to_numpy(dtype=object)[rows],
-        account_names=extract.accounts["name"].to_numpy(dtype=object)[rows],
+        account_codes=extract.accounts["account_code"].iloc[rows],
+        account_names=extract.accounts["name"].iloc[rows],
         movements=monthly(movements, table["debit"] - table["credit"], HISTORY_MONTHS),
         openings=openings,
-        inflows=trend(flows, extract.cash_flows["inflow"]),
-        outflows=trend(flows, extract.cash_flows["outflow"]),
+        inflows=shown(flows, extract.cash_flows["inflow"]),
+        outflows=shown(flows, extract.cash_flows["outflow"]),
     )
+
+
+def _fiscal_year_starts(extract: LedgerExtract, index: AccountIndex, months: Ints) -> Ints:
+    """[companies, months] the first month of the fiscal year that each month belongs to.
+
+    The latest of the company's fiscal years that has begun says in which months its years begin;
+    before the earliest, that one does. A year that another one interrupts is short.
+    """
+    tenant = index.tenants_of(extract.fiscal_years)
+    first = extract.fiscal_years["first_month"].to_numpy()[tenant >= 0]
+    tenant = tenant[tenant >= 0]
+    earliest = np.full(len(extract.companies), _NEVER)
+    np.minimum.at(earliest, tenant, first)
+    if (earliest == _NEVER).any():
+        raise ValueError("a company has no fiscal year")
+    latest = np.repeat(earliest[:, np.newaxis], len(months), axis=1)
+    begun = first[:, np.newaxis] <= months
+    np.maximum.at(latest, tenant, np.where(begun, first[:, np.newaxis], 0))
+    starts: Ints = months - (months - latest) % 12
+    return starts
 
 
 def _placed_companies(count: int, *tables: Placed) -> Ints:

@@ -28,12 +28,31 @@ def default_chart(language: str) -> tuple[Account, ...]:
     Raises:
         KeyError: there is no chart in `language`.
     """
-    chart = resources.files(__package__).joinpath("default_chart.csv").read_text("utf-8")
     return tuple(
         Account(
             account_code=row["account_code"],
             name=row[f"name_{language}"],
             account_class=AccountClass(row["account_class"]),
         )
-        for row in csv.DictReader(chart.splitlines())
+        for row in _rows()
     )
+
+
+def suggested_class(name: str) -> AccountClass | None:
+    """The class of the account that has exactly this name in the default chart, in Japanese or
+    English."""
+    return _classes_by_name().get(name)
+
+
+@functools.cache
+def _classes_by_name() -> dict[str, AccountClass]:
+    return {
+        row[column]: AccountClass(row["account_class"])
+        for row in _rows()
+        for column in ("name_ja", "name_en")
+    }
+
+
+def _rows() -> list[dict[str, str]]:
+    chart = resources.files(__package__).joinpath("default_chart.csv").read_text("utf-8")
+    return list(csv.DictReader(chart.splitlines()))

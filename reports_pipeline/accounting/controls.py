@@ -13,7 +13,15 @@ import numpy as np
 import pandas as pd
 
 from reports_pipeline.accounting.accounts import AccountClass, Side
-from reports_pipeline.accounting.books import TREND_MONTHS, AccountIndex, Flags, Ints, sums_by
+from reports_pipeline.accounting.books import (
+    HISTORY_MONTHS,
+    TREND_MONTHS,
+    AccountIndex,
+    Flags,
+    Ints,
+    sums_by,
+)
+from reports_pipeline.accounting.cash_flow import CASH_SLOTS
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.reports import LineKind, StatementKind
@@ -37,10 +45,7 @@ def check_identities(extract: LedgerExtract, statements: pd.DataFrame) -> pd.Dat
     index = AccountIndex(extract)
     ledger = _Ledger(extract, index)
     lines = _Lines(extract, statements, index)
-    shown = [
-        _first_difference(control(ledger, lines), len(extract.companies))
-        for control in CONTROLS.values()
-    ]
+    shown = [_first_difference(control(ledger, lines)) for control in CONTROLS.values()]
     tenant_ids = extract.companies["tenant_id"].to_numpy(dtype=object)
     unknown = np.column_stack([~comparison.known for comparison in shown])
     expected = np.column_stack([comparison.expected for comparison in shown])
@@ -76,44 +81,42 @@ def identity_failures(identities: pd.DataFrame) -> list[TenantFailure]:
 
 @dataclass(frozen=True)
 class _Comparison:
-    """[k] amounts that must agree; `actual` is not known where the statements lack its line."""
+    """[t] an amount of each tenant that must agree: the first of several that differs, if any."""
 
-    tenant: Ints
     expected: Ints
     actual: Ints
-    known: Flags
-
-
-def _first_difference(comparisons: Iterator[_Comparison], tenants: int) -> _Comparison:
-    """[t] of each tenant the first comparison that differs, else the first."""
-    every = list(comparisons)
-    tenant = np.concatenate([comparison.tenant for comparison in every])
-    expected = np.concatenate([comparison.expected for comparison in every])
-    actual = np.concatenate([comparison.actual for comparison in every])
-    known = np.concatenate([comparison.known for comparison in every])
-    # The number of each comparison, those that hold after all that differ.
-    numbers = np.arange(len(tenant)) + len(tenant) * (known & (expected == actual))
-    first = np.full(tenants, 2 * len(tenant))
-    np.minimum.at(first, tenant, numbers)
-    rows = first % max(len(tenant), 1)
-    return _Comparison(np.arange(tenants), expected[rows], actual[rows], known[rows])
+    known: Flags  # not where the statements lack the line of `actual`
 
 
 def _agree(expected: Ints, actual: Ints, known: Flags | None = None) -> _Comparison:
-    """[t] one amount of each tenant, or [t, k] several, which are known together."""
-    each = expected[0].size if len(expected) else 1
-    everywhere = np.ones(len(expected), dtype=np.bool_)
+    """Compare [t, k] k amounts of each tenant, which are known together."""
+    tenants, first = np.arange(len(expected)), np.argmax(expected != actual, axis=1)
     return _Comparison(
-        tenant=np.repeat(np.arange(len(expected)), each),
-        expected=expected.ravel(),
-        actual=actual.ravel(),
-        known=np.repeat(everywhere if known is None else known, each),
+        expected[tenants, first],
+        actual[tenants, first],
+        known=np.ones(len(expected), dtype=np.bool_) if known is None else known,
     )
+
+
+def _first_difference(comparisons: Iterator[_Comparison]) -> _Comparison:
+    """[t] of each tenant the first comparison that differs, else the first."""
+    every = list(comparisons)
+    expected = np.column_stack([comparison.expected for comparison in every])
+    actual = np.column_stack([comparison.actual for comparison in every])
+    known = np.column_stack([comparison.known for comparison in every])
+    tenants, first = np.arange(len(known)), np.argmax(~known | (expected != actual), axis=1)
+    return _Comparison(expected[tenants, first], actual[tenants, first], known[tenants, first])
 
 
 _IS_FLOW = np.array([c.section.in_income_statement for c in AccountClass])
 _IS_ASSET = np.array([c.section.side is Side.DEBIT for c in AccountClass]) & ~_IS_FLOW
 _IS_CASH = np.array([c is AccountClass.CASH_AND_DEPOSITS for c in AccountClass])
+
+# The columns of a line's amounts, and those of single months with the months they are of.
+_CURRENT, _PRIOR, _PRIOR_YEAR, _YEAR_TO_DATE, _OPENING = range(len(AMOUNT_COLUMNS))
+_TREND = slice(len(AMOUNT_COLUMNS), len(AMOUNT_COLUMNS) + TREND_MONTHS)
+_MONTHLY = [_CURRENT, _PRIOR, _PRIOR_YEAR, *range(_TREND.start, _TREND.stop)]
+_MONTHS_BACK = np.array([0, 1, TREND_MONTHS, *reversed(range(TREND_MONTHS))])
 
 
 class _Ledger:
@@ -121,15 +124,19 @@ class _Ledger:
     last. Without closing entries but for `sides`."""
 
     def __init__(self, extract: LedgerExtract, index: AccountIndex) -> None:
-        rows = extract.movements[index.tenants_of(extract.movements) >= 0]
+        rows = extract.movements
         self._placed = index.place(rows)
-        self.month = extract.month.ordinal
-        self.months = np.arange(self._placed.month.min(initial=self.month), self.month + 1)
         self._tenants = len(extract.companies)
+        month = extract.month.ordinal
+        oldest = self._placed.month.min(initial=month - HISTORY_MONTHS + 1)
+        self.months = np.arange(oldest, month + 1)
 
-        starts = extract.companies["fiscal_year_start_month"].to_numpy()
-        self.year_start = self.month - (extract.month.month - starts) % 12
-        self.prior_year_start = self.month - 1 - (extract.month.month - 1 - starts) % 12
+        # [15] the months of the columns _MONTHLY, and [t, 15] the first of their fiscal years.
+        self.shown = month - _MONTHS_BACK
+        self.shown_year_starts = self._year_starts(extract, index)[:, self.shown - oldest]
+        # [t, 1] of the reported month.
+        self.year_start = self.shown_year_starts[:, [0]]
+        self.end = np.array([month + 1])
 
         # Debits and credits of all entries but closing ones, of opening and of closing entries.
         self.sides = [
@@ -141,79 +148,117 @@ class _Ledger:
         self.cash, self.opened_cash = (self._monthly(a, _IS_CASH) for a in (net, opened))
         self.profit = -self._monthly(net, _IS_FLOW)
 
-    def _monthly(self, amounts: pd.Series, is_of_class: Flags | None = None) -> Ints:
+    def _monthly(self, amounts: pd.Series[int], is_of_class: Flags | None = None) -> Ints:
         placed = self._placed
         cells = placed.tenant * len(self.months) + placed.month - self.months[0]
-        # An unknown account is of no class.
-        taken = ... if is_of_class is None else np.append(is_of_class, False)[placed.account_class]
+        taken = placed.tenant >= 0
+        if is_of_class is not None:
+            # An unknown account is of no class.
+            taken &= np.append(is_of_class, False)[placed.account_class]
         groups = self._tenants * len(self.months)
-        sums = sums_by(cells[taken], amounts.to_numpy()[taken], groups)
+        sums = sums_by(cells[taken], np.asarray(amounts, dtype=np.int64)[taken], groups)
         return sums.reshape(self._tenants, len(self.months))
 
-    def before(self, monthly: Ints, end: Ints | int) -> Ints:
-        """[t] the sum over the months before `end` (a month, or one of each tenant)."""
-        sums: Ints = np.sum(monthly, axis=1, where=self.months < np.reshape(end, (-1, 1)))
-        return sums
+    def _year_starts(self, extract: LedgerExtract, index: AccountIndex) -> Ints:
+        """[t, months] the first month of each month's fiscal year, if it is not older than the
+        ledger: read off calendars in which the beginnings of years are marked."""
+        begins = np.zeros((self._tenants, len(self.months)), dtype=np.bool_)
+        tenants = index.tenants_of(extract.fiscal_years).tolist()
+        first_months = extract.fiscal_years["first_month"].tolist()
+        for tenant, first_month in sorted(zip(tenants, first_months, strict=True)):
+            if tenant < 0:
+                continue
+            # The earliest of a tenant's rows holds for the time before it too.
+            is_earliest = not begins[tenant].any()
+            holds = slice(0 if is_earliest else max(first_month - self.months[0], 0), None)
+            begins[tenant, holds] = (self.months[holds] - first_month) % 12 == 0
+        return np.maximum.accumulate(np.where(begins, self.months, self.months[0]), axis=1)
 
-    def between(self, monthly: Ints, start: Ints | int, end: Ints | int) -> Ints:
-        """[t] the sum over the months from `start` on and before `end`."""
-        return self.before(monthly, end) - self.before(monthly, start)
+    def before(self, monthly: Ints, ends: Ints) -> Ints:
+        """[t, k] the sums over the months before each of [k] or [t, k] `ends`."""
+        sums = np.pad(np.cumsum(monthly, axis=1), [(0, 0), (1, 0)])
+        columns = np.broadcast_to(ends - self.months[0], (self._tenants, ends.shape[-1]))
+        return np.take_along_axis(sums, columns, axis=1)
 
-
-_CURRENT, _PRIOR, _YEAR_TO_DATE, _OPENING = range(len(AMOUNT_COLUMNS))
+    def between(self, monthly: Ints, starts: Ints, ends: Ints) -> Ints:
+        """[t, k] the sums over the months from each of `starts` on and before that of `ends`."""
+        return self.before(monthly, ends) - self.before(monthly, starts)
 
 
 @dataclass(frozen=True)
 class _Line:
     """One line of every tenant's statement; null amounts are 0."""
 
-    amounts: Ints  # [t, 4 + TREND_MONTHS]
+    amounts: Ints  # [t, 5 + TREND_MONTHS]
     known: Flags  # [t] the statement has this line, once
     absent: Flags  # [t] it has it not
 
 
 class _Lines:
-    """The lines of all statements as arrays, in the order they print; m lines."""
+    """The lines of all statements as arrays; m lines."""
 
     def __init__(
         self, extract: LedgerExtract, statements: pd.DataFrame, index: AccountIndex
     ) -> None:
         tenant = index.tenants_of(statements)
+        if (tenant < 0).any():
+            statements, tenant = statements[tenant >= 0], tenant[tenant >= 0]
+        self.tenant = tenant
         statement, self._statements = _numbered(statements["statement"])
+        key, self._keys = _numbered(statements["key"])
+        columns = [statements[name].to_numpy(dtype=np.int64, na_value=0) for name in AMOUNT_COLUMNS]
+        self.amounts: Ints = np.column_stack([*columns, trend_matrix(statements)])
+        is_cash = np.isin(key, [self._keys.get(name, -1) for name in CASH_SLOTS])
+        self.is_balance = is_cash | (
+            statement == self._statements.get(StatementKind.BALANCE_SHEET, -1)
+        )
+
+        # The statements' own lines are asked for by name, those of single accounts are not.
+        names_account = [name.startswith("account:") for name in self._keys]
+        own = np.flatnonzero(~np.array(names_account, dtype=np.bool_)[key])
+        number = np.full(len(tenant), -1)
+        number[own], lines = pd.factorize((statement * len(self._keys) + key)[own])
+        self._numbers = {line: number for number, line in enumerate(lines.tolist())}
+        # The last line has no rows.
+        self._shape = len(lines) + 1, len(extract.companies)
+        self._lines = self._sums(number, own)
+        self._counts = np.bincount(
+            self._cells(number, own), minlength=self._shape[0] * self._shape[1]
+        ).reshape(self._shape)
+
+        of_account = (statements["kind"] == LineKind.ACCOUNT).to_numpy(dtype=np.bool_)
         order = np.lexsort((statements["position"], statement, tenant))
-        order = order[tenant[order] >= 0]
-        table, self.tenant, statement = statements.iloc[order], tenant[order], statement[order]
-        self.is_balance = (
-            (table["statement"] == StatementKind.BALANCE_SHEET)
-            | table["key"].isin(["opening_cash", "closing_cash"])
-        ).to_numpy(dtype=np.bool_)
-        columns = [table[name].to_numpy(dtype=np.int64, na_value=0) for name in AMOUNT_COLUMNS]
-        self.amounts: Ints = np.column_stack([*columns, trend_matrix(table)])
-        self._tenants = len(extract.companies)
-        key, self._keys = _numbered(table["key"])
-        self._line = statement * len(self._keys) + key
-        self._of_account = (table["kind"] == LineKind.ACCOUNT).to_numpy(dtype=np.bool_)
         # The last line above each that is not an account's.
-        own = np.where(self._of_account, 0, np.arange(len(table)))
-        self._part = self._line[np.maximum.accumulate(own)]
+        above = np.maximum.accumulate(np.where(of_account[order], 0, np.arange(len(order))))
+        part = np.empty_like(number)
+        part[order] = number[order[above]]
+        self._account_lines = self._sums(part, np.flatnonzero(of_account & (part >= 0)))
 
     def line(self, statement: StatementKind, key: str) -> _Line:
-        rows = np.flatnonzero(self._line == self._code(statement, key))
-        count = np.bincount(self.tenant[rows], minlength=self._tenants)
-        return _Line(self._sums(rows), known=count == 1, absent=count == 0)
+        number = self._number(statement, key)
+        count = self._counts[number]
+        return _Line(self._lines[number], known=count == 1, absent=count == 0)
 
     def account_lines(self, statement: StatementKind, part: str) -> Ints:
-        """[t, 4 + TREND_MONTHS] the sums of the account lines right below a line."""
-        in_part = self._part == self._code(statement, part)
-        return self._sums(np.flatnonzero(in_part & self._of_account))
+        """[t, 5 + TREND_MONTHS] the sums of the account lines right below a line."""
+        sums: Ints = self._account_lines[self._number(statement, part)]
+        return sums
 
-    def _code(self, statement: StatementKind, key: str) -> int:
+    def _number(self, statement: StatementKind, key: str) -> int:
+        """That of a line; -1, which selects the line without rows, if there is none such."""
         if statement not in self._statements or key not in self._keys:
             return -1
-        return self._statements[statement] * len(self._keys) + self._keys[key]
+        line = self._statements[statement] * len(self._keys) + self._keys[key]
+        return self._numbers.get(line, -1)
 
-    def _sums(self, rows: Ints) -> Ints:
-        return sums_by(self.tenant[rows], self.amounts[rows], self._tenants)
+    def _cells(self, number: Ints, rows: Ints) -> Ints:
+        return number[rows] * self._shape[1] + self.tenant[rows]
+
+    def _sums(self, number: Ints, rows: Ints) -> Ints:
+        """[lines, t, 5 + TREND_MONTHS] the amounts of rows by the numbers of lines."""
+        amounts = self.amounts.take(rows, axis=0)
+        sums = sums_by(self._cells(number, rows), amounts, self._shape[0] * self._shape[1])
+        return sums.reshape(*self._shape, amounts.shape[1])
 
 
 def _numbered(texts: pd.Series) -> tuple[Ints, dict[str, int]]:
@@ -225,7 +270,10 @@ def _numbered(texts: pd.Series) -> tuple[Ints, dict[str, int]]:
 def _debits_equal_credits(ledger: _Ledger, _lines: _Lines) -> Iterator[_Comparison]:
     """In all, and of each kind of entries in each month."""
     (debits, credits), _, (closing_debits, closing_credits) = ledger.sides
-    yield _agree((debits + closing_debits).sum(axis=1), (credits + closing_credits).sum(axis=1))
+    yield _agree(
+        (debits + closing_debits).sum(axis=1, keepdims=True),
+        (credits + closing_credits).sum(axis=1, keepdims=True),
+    )
     for debits, credits in ledger.sides:
         yield _agree(debits, credits)
 
@@ -236,94 +284,91 @@ def _assets_equal_liabilities_and_net_assets(
     """In every column and month of the trend; and the assets are those of the ledger."""
     assets = lines.line(StatementKind.BALANCE_SHEET, "total_assets")
     financing = lines.line(StatementKind.BALANCE_SHEET, "total_liabilities_and_net_assets")
-    known = assets.known & financing.known
-    yield _agree(assets.amounts, financing.amounts, known)
-    yield _agree(ledger.assets.sum(axis=1), assets.amounts[:, _CURRENT], assets.known)
+    yield _agree(assets.amounts, financing.amounts, assets.known & financing.known)
+    month_ends = ledger.before(ledger.assets, ledger.shown + 1)
+    yield _agree(month_ends, assets.amounts[:, _MONTHLY], assets.known)
 
 
 def _current_profit_equals_income_statement(
     ledger: _Ledger, lines: _Lines
 ) -> Iterator[_Comparison]:
-    """At the month's end, and both are the ledger's; so is the balance sheet's a month before."""
+    """At the month's end, and both are the ledger's; so is the balance sheet's of every month, and
+    the income statement's."""
     net_profit = lines.line(StatementKind.INCOME_STATEMENT, "net_profit")
     of_year = lines.line(StatementKind.BALANCE_SHEET, "net_profit_for_year")
-    year_to_date, current = net_profit.amounts[:, _YEAR_TO_DATE], of_year.amounts[:, _CURRENT]
+    year_to_date, current = net_profit.amounts[:, [_YEAR_TO_DATE]], of_year.amounts[:, [_CURRENT]]
     yield _agree(year_to_date, current, net_profit.known & of_year.known)
-    profit = ledger.between(ledger.profit, ledger.year_start, ledger.month + 1)
-    yield _agree(profit, year_to_date, net_profit.known)
-    prior_profit = ledger.between(ledger.profit, ledger.prior_year_start, ledger.month)
-    yield _agree(prior_profit, of_year.amounts[:, _PRIOR], of_year.known)
+    ends = ledger.shown + 1
+    since_year_starts = ledger.between(ledger.profit, ledger.shown_year_starts, ends)
+    yield _agree(since_year_starts[:, [0]], year_to_date, net_profit.known)
+    yield _agree(since_year_starts, of_year.amounts[:, _MONTHLY], of_year.known)
+    of_months = ledger.between(ledger.profit, ledger.shown, ends)
+    yield _agree(of_months, net_profit.amounts[:, _MONTHLY], net_profit.known)
 
 
 def _months_add_up_to_year_to_date(ledger: _Ledger, lines: _Lines) -> Iterator[_Comparison]:
     """The net profit's, and those of every line that is a flow."""
-    months = np.arange(ledger.month - TREND_MONTHS + 1, ledger.month + 1)
+    in_year = ledger.shown[-TREND_MONTHS:] >= ledger.year_start
     net_profit = lines.line(StatementKind.INCOME_STATEMENT, "net_profit")
+    months = (net_profit.amounts[:, _TREND] * in_year).sum(axis=1, keepdims=True)
+    yield _agree(months, net_profit.amounts[:, [_YEAR_TO_DATE]], net_profit.known)
 
-    def year_to_date(amounts: Ints, tenant: Ints) -> Ints:
-        in_year = months >= ledger.year_start[tenant, np.newaxis]
-        sums: Ints = np.sum(amounts[:, len(AMOUNT_COLUMNS) :], axis=1, where=in_year)
-        return sums
+    months = (lines.amounts[:, _TREND] * in_year[lines.tenant]).sum(axis=1)
+    year_to_date = lines.amounts[:, _YEAR_TO_DATE]
+    differs = np.flatnonzero(~lines.is_balance & (months != year_to_date))
+    # The first of each tenant.
+    tenants, first = np.unique(lines.tenant[differs], return_index=True)
+    expected, actual = np.zeros((2, len(in_year), 1), dtype=np.int64)
+    expected[tenants, 0], actual[tenants, 0] = months[differs[first]], year_to_date[differs[first]]
+    yield _agree(expected, actual)
 
-    yield _agree(
-        year_to_date(net_profit.amounts, np.arange(len(net_profit.known))),
-        net_profit.amounts[:, _YEAR_TO_DATE],
-        net_profit.known,
-    )
-    flows = np.flatnonzero(~lines.is_balance)
-    tenant, amounts = lines.tenant[flows], lines.amounts[flows]
-    yield _Comparison(
-        tenant=tenant,
-        expected=year_to_date(amounts, tenant),
-        actual=amounts[:, _YEAR_TO_DATE],
-        known=np.ones(len(flows), dtype=np.bool_),
-    )
+
+_CASH_FLOWS = (StatementKind.CASH_FLOW, StatementKind.INDIRECT_CASH_FLOW)
 
 
 def _opening_equals_prior_closing(ledger: _Ledger, lines: _Lines) -> Iterator[_Comparison]:
-    """Cash at the month's start is what the ledger and the prior month's statement closed with,
-    and cash and assets at the year's start are the ledger's; opening entries count as opening."""
-    opening = lines.line(StatementKind.CASH_FLOW, "opening_cash")
-    closing = lines.line(StatementKind.CASH_FLOW, "closing_cash")
+    """Cash at a month's start is what the ledger and the statement of the month before closed
+    with, and cash and assets at the year's start are the ledger's; opening entries count as
+    opening. Both cash flows say the same."""
+    opened = ledger.between(ledger.opened_cash, ledger.shown, ledger.shown + 1)
+    month_starts = ledger.before(ledger.cash, ledger.shown) + opened
+    year_start = ledger.before(ledger.cash, ledger.year_start)
+    year_start += ledger.between(ledger.opened_cash, ledger.year_start, ledger.end)
+    months_before = [_PRIOR_YEAR, *range(_TREND.start, _TREND.stop - 1)]
+    for statement in _CASH_FLOWS:
+        opening = lines.line(statement, "opening_cash")
+        closing = lines.line(statement, "closing_cash")
+        known = opening.known & closing.known
+        yield _agree(month_starts, opening.amounts[:, _MONTHLY], opening.known)
+        prior_closing = closing.amounts[:, [_PRIOR]] + opened[:, [0]]
+        yield _agree(prior_closing, opening.amounts[:, [_CURRENT]], known)
+        closings = closing.amounts[:, months_before] + opened[:, -TREND_MONTHS:]
+        yield _agree(closings, opening.amounts[:, _TREND], known)
+        yield _agree(year_start, opening.amounts[:, [_YEAR_TO_DATE]], opening.known)
+    for key in ("opening_cash", "closing_cash"):
+        direct, indirect = (lines.line(statement, key) for statement in _CASH_FLOWS)
+        yield _agree(direct.amounts, indirect.amounts, direct.known & indirect.known)
+
     assets = lines.line(StatementKind.BALANCE_SHEET, "total_assets")
-    month, year, end = ledger.month, ledger.year_start, ledger.month + 1
-    opened = ledger.between(ledger.opened_cash, month, end)
-    yield _agree(
-        ledger.before(ledger.cash, month) + opened, opening.amounts[:, _CURRENT], opening.known
-    )
-    yield _agree(
-        closing.amounts[:, _PRIOR] + opened,
-        opening.amounts[:, _CURRENT],
-        opening.known & closing.known,
-    )
-    yield _agree(
-        ledger.before(ledger.cash, year) + ledger.between(ledger.opened_cash, year, end),
-        opening.amounts[:, _YEAR_TO_DATE],
-        opening.known,
-    )
-    yield _agree(
-        ledger.before(ledger.assets, year) + ledger.between(ledger.opened_assets, year, end),
-        assets.amounts[:, _OPENING],
-        assets.known,
-    )
+    year_start = ledger.before(ledger.assets, ledger.year_start)
+    year_start += ledger.between(ledger.opened_assets, ledger.year_start, ledger.end)
+    yield _agree(year_start, assets.amounts[:, [_OPENING]], assets.known)
 
 
 def _cash_change_equals_cash_flow(ledger: _Ledger, lines: _Lines) -> Iterator[_Comparison]:
-    """The ledger's cash grew by the net flow of the month, the month before and the year, and the
-    statement leads from its opening to its closing cash."""
-    change = lines.line(StatementKind.CASH_FLOW, "net_cash_change")
-    opening = lines.line(StatementKind.CASH_FLOW, "opening_cash")
-    closing = lines.line(StatementKind.CASH_FLOW, "closing_cash")
+    """The ledger's cash grew by the net flow of every month and of the year, and each of the two
+    statements leads from its opening to its closing cash."""
     grown = ledger.cash - ledger.opened_cash
-    month = ledger.month
-    for column, start, end in (
-        (_CURRENT, month, month + 1),
-        (_PRIOR, month - 1, month),
-        (_YEAR_TO_DATE, ledger.year_start, month + 1),
-    ):
-        yield _agree(ledger.between(grown, start, end), change.amounts[:, column], change.known)
-    known = change.known & opening.known & closing.known
-    yield _agree(opening.amounts + change.amounts, closing.amounts, known)
+    of_months = ledger.between(grown, ledger.shown, ledger.shown + 1)
+    of_year = ledger.between(grown, ledger.year_start, ledger.end)
+    for statement in _CASH_FLOWS:
+        change = lines.line(statement, "net_cash_change")
+        opening = lines.line(statement, "opening_cash")
+        closing = lines.line(statement, "closing_cash")
+        yield _agree(of_months, change.amounts[:, _MONTHLY], change.known)
+        yield _agree(of_year, change.amounts[:, [_YEAR_TO_DATE]], change.known)
+        known = change.known & opening.known & closing.known
+        yield _agree(opening.amounts + change.amounts, closing.amounts, known)
 
 
 # What each total adds up and takes away, by the line that stands above the account lines.
@@ -340,6 +385,7 @@ _LIABILITIES = {"current_liabilities": 1, "noncurrent_liabilities": 1}
 # 自己株式 stands below the total of 利益剰余金.
 _SHAREHOLDERS = {"shareholders_equity": 1, "retained_earnings": 1, "total_retained_earnings": 1}
 _NET_ASSETS = _SHAREHOLDERS | {"valuation_and_translation": 1, "share_acquisition_rights": 1}
+_OPERATING_ACTIVITIES = {"operating_activities": 1, "subtotal_of_operating_activities": 1}
 _TOTALS: Mapping[StatementKind, Mapping[str, Mapping[str, int]]] = {
     StatementKind.INCOME_STATEMENT: {
         **{f"total_{part}": {part: 1} for part in [*_BEFORE_TAX, "income_taxes"]},
@@ -372,6 +418,15 @@ _TOTALS: Mapping[StatementKind, Mapping[str, Mapping[str, int]]] = {
         "total_inflows": {"inflows": 1},
         "total_outflows": {"outflows": 1},
         "net_cash_change": {"inflows": 1, "outflows": -1},
+    },
+    StatementKind.INDIRECT_CASH_FLOW: {
+        "subtotal_of_operating_activities": {"operating_activities": 1},
+        # The lines below the subtotal come after those above it.
+        "total_operating_activities": _OPERATING_ACTIVITIES,
+        "total_investing_activities": {"investing_activities": 1},
+        "total_financing_activities": {"financing_activities": 1},
+        "net_cash_change": _OPERATING_ACTIVITIES
+        | {"investing_activities": 1, "financing_activities": 1},
     },
 }
 

@@ -9,6 +9,7 @@ from reports_pipeline.accounting.books import Books
 from reports_pipeline.accounting.income_statement import flow_amounts
 from reports_pipeline.accounting.reports import LineKind, StatementKind
 from reports_pipeline.accounting.statement_layout import (
+    AMOUNT_COLUMNS,
     CLASS_SLOTS,
     Line,
     SlotAmounts,
@@ -21,21 +22,17 @@ _SECTIONS = (Section.COST_OF_SALES, Section.SELLING_GENERAL_ADMINISTRATIVE)
 _IS_EXPENSE = np.array([account_class.section in _SECTIONS for account_class in AccountClass])
 
 
-def _amounts(books: Books) -> SlotAmounts:
+def _amounts(books: Books) -> list[SlotAmounts]:
     accounts = np.flatnonzero(_IS_EXPENSE[books.account_class])
-    amounts = flow_amounts(books)[accounts]
-    return SlotAmounts(
-        slots=CLASS_SLOTS,
-        slot=books.account_class[accounts],
-        account=accounts,
-        rank=-amounts[:, 0],
-        amounts=amounts,
-    )
+    amounts = flow_amounts(books, accounts)
+    largest_first = -amounts[:, AMOUNT_COLUMNS["current"]]
+    return [SlotAmounts(books.account_class[accounts], accounts, amounts, largest_first)]
 
 
 EXPENSE_ANALYSIS = StatementSpec(
     kind=StatementKind.EXPENSE_ANALYSIS,
-    columns=frozenset({"current", "prior", "year_to_date"}),
+    columns=frozenset({"current", "prior", "prior_year", "year_to_date"}),
+    slots=CLASS_SLOTS,
     amounts=_amounts,
     lines=(
         *section(Section.COST_OF_SALES),

@@ -82,7 +82,7 @@ def _bad_texts(extract: LedgerExtract) -> Iterator[TenantFailure]:
         table: pd.DataFrame = getattr(extract, name)
         for field in fields:
             # One search over the different texts: nearly always there is nothing to find.
-            if _BAD_CHARACTER.search("\n".join(table[field].unique())) is None:
+            if _BAD_CHARACTER.search("\n".join(table[field].unique().tolist())) is None:
                 continue
             for tenant_id, row, text in zip(
                 table["tenant_id"], table[row_name], table[field], strict=True

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from reports_pipeline.accounting.accounts import Section
-from reports_pipeline.accounting.books import TREND_MONTHS, Books, Ints
+from reports_pipeline.accounting.books import SHOWN_MONTHS, Books, Ints
 from reports_pipeline.accounting.reports import LineKind, StatementKind
 from reports_pipeline.accounting.statement_layout import (
     CLASS_SLOTS,
@@ -18,16 +18,15 @@ from reports_pipeline.accounting.statement_layout import (
 )
 
 
-def flow_amounts(books: Books) -> Ints:
-    """[n, 4 + TREND_MONTHS] the flows of every account, signed by the side of its section."""
-    trend = books.movements[:, -TREND_MONTHS:] * books.sides[:, np.newaxis]
-    return amounts_of(trend, year_to_date=books.since_year_start(trend))
+def flow_amounts(books: Books, accounts: Ints) -> Ints:
+    """[k, width] the flows of k accounts, signed by the sides of their sections."""
+    monthly = books.movements[accounts, -SHOWN_MONTHS:] * books.sides[accounts, np.newaxis]
+    return amounts_of(monthly, year_to_date=books.since_year_start(monthly, accounts))
 
 
-def _amounts(books: Books) -> SlotAmounts:
+def _amounts(books: Books) -> list[SlotAmounts]:
     accounts = np.flatnonzero(books.in_income_statement)
-    classes = books.account_class[accounts]
-    return SlotAmounts(CLASS_SLOTS, classes, accounts, classes, flow_amounts(books)[accounts])
+    return [SlotAmounts(books.account_class[accounts], accounts, flow_amounts(books, accounts))]
 
 
 _GROSS = terms(Section.NET_SALES) | terms(Section.COST_OF_SALES, sign=-1)
@@ -44,7 +43,8 @@ _NET = _BEFORE_TAX | terms(Section.INCOME_TAXES, sign=-1)
 
 INCOME_STATEMENT = StatementSpec(
     kind=StatementKind.INCOME_STATEMENT,
-    columns=frozenset({"current", "prior", "year_to_date"}),
+    columns=frozenset({"current", "prior", "prior_year", "year_to_date"}),
+    slots=CLASS_SLOTS,
     amounts=_amounts,
     lines=(
         *section(Section.NET_SALES, always=True),

@@ -14,26 +14,39 @@ from reports_pipeline.accounting.periods import Month
 
 # column -> pandas dtype, per table. `month` is Month.ordinal.
 EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
-    # one row a tenant; `closed`: the month is closed, else it prints as provisional
+    # one row a tenant. Days as ISO text: the reported month is [month_start, month_end), which is
+    # no calendar month where books close on the 20th, say. `closed`: the month is closed, else it
+    # prints as provisional
     "companies": {
         "tenant_id": "str",
         "name": "str",
         "language": "str",
         "currency": "str",
         "time_zone": "str",
-        "fiscal_year_start_month": "int64",
+        "fiscal_year_start": "str",
+        "month_start": "str",
+        "month_end": "str",
         "consumption_tax_basis": "str",
+        "display_unit": "str",
         "plan": "str",
         "closed": "bool",
     },
-    # the chart; `account_class` is an AccountClass value
+    # at least one row a tenant: a fiscal year begins with `first_month` (Month.ordinal) and every
+    # twelve months before and after, until the next of the tenant's rows begins another one
+    "fiscal_years": {
+        "tenant_id": "str",
+        "first_month": "int64",
+    },
+    # the chart; `account_class` is the AccountClass that the account is mapped to in the reported
+    # month, for every column; another text if it is mapped to none
     "accounts": {
         "tenant_id": "str",
         "account_code": "str",
         "name": "str",
         "account_class": "str",
     },
-    # movements of every month up to and including the reported one, posted entries only:
+    # movements of every month up to and including the reported one, posted entries only; months
+    # before the oldest that a statement can ask for are one:
     # closing entries apart, opening entries within debit and credit; the opening columns say which
     # part of debit and credit opening entries brought
     "movements": {
@@ -47,7 +60,7 @@ EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
         "opening_debit": "int64",
         "opening_credit": "int64",
     },
-    # counterparts of entries that touch cash, every month from 12 before the reported one
+    # counterparts of entries that touch cash, every month from 12 before the reported one on
     "cash_flows": {
         "tenant_id": "str",
         "account_code": "str",
@@ -77,6 +90,7 @@ class LedgerExtract:
 
     month: Month
     companies: pd.DataFrame
+    fiscal_years: pd.DataFrame
     accounts: pd.DataFrame
     movements: pd.DataFrame
     cash_flows: pd.DataFrame

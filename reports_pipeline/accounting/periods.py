@@ -59,7 +59,3 @@ class Month:
         """The month so many months later, or earlier if negative."""
         year, month = divmod(self.ordinal + months, 12)
         return Month(year, month + 1)
-
-    def fiscal_year_start(self, start_month: int) -> Month:
-        """The first month of the fiscal year that contains this month."""
-        return self.plus(-((self.month - start_month) % 12))

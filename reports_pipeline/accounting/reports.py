@@ -12,7 +12,8 @@ class StatementKind(StrEnum):
     INCOME_STATEMENT = "income_statement"
     BALANCE_SHEET = "balance_sheet"
     EXPENSE_ANALYSIS = "expense_analysis"
-    CASH_FLOW = "cash_flow"
+    CASH_FLOW = "cash_flow"  # the direct summary: receipts and payments by counterpart
+    INDIRECT_CASH_FLOW = "indirect_cash_flow"
 
 
 class LineKind(StrEnum):
@@ -40,6 +41,7 @@ class StatementLine:
     level: int  # indentation, 0 to 3
     current: int | None  # the month, or the balance at its end
     prior: int | None  # the same for the month before
+    prior_year: int | None  # the same for the month a year before
     year_to_date: int | None  # flows since the fiscal year's start; None on the balance sheet
     opening: int | None  # the balance at the fiscal year's start; None on flow statements
     trend: tuple[int, ...]  # the 12 months up to this one, oldest first
@@ -75,10 +77,33 @@ class Company:
     language: str  # ja or en
     currency: str  # ISO 4217
     time_zone: str
-    fiscal_year_start_month: int
+    # ISO dates. The reported month is half-open; it is no calendar month where books close on the
+    # 20th, say.
+    fiscal_year_start: str
+    month_start: str
+    month_end: str
     consumption_tax_basis: str  # exclusive, inclusive or none
+    display_unit: str  # one or thousand: what documents print amounts in
     plan: str
     closed: bool  # False: the month is provisional
+
+
+@dataclass(frozen=True, slots=True)
+class LineChange:
+    """A figure or text that documents show otherwise than those of an earlier revision did.
+
+    `statement` is a StatementKind, `expense_claims` or `company`; `key` the line's key,
+    `claim:<id>` or the name of a field of Company. `column` is the name of an amount or text of
+    the line or claim, `trend.<YYYY-MM>` for a month of the trend, and empty for the company.
+    Amounts are whole numbers of minor units; `None` where there was, or is, nothing.
+    """
+
+    statement: str
+    key: str
+    label: str  # empty where the label is a message
+    column: str
+    before: int | str | None
+    after: int | str | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,6 +115,8 @@ class TenantReports:
     revision: int
     statements: tuple[Statement, ...]  # one of each StatementKind, in its order
     claims: tuple[Claim, ...]
+    corrects: int | None = None  # the revision of a closed month that this one takes the place of
+    changes: tuple[LineChange, ...] = ()  # what differs from that one
 
     def statement(self, kind: StatementKind) -> Statement:
         return next(statement for statement in self.statements if statement.kind is kind)

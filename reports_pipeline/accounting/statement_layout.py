@@ -1,23 +1,33 @@
 """Statements as data: which lines in which order, and what each line adds up.
 
-A statement is laid out for a whole batch at once. Its `amounts` distributes the books over slots
-(an account class, or a name of the statement's own), and a line is a sum of slots, of all tenants
-at once. What a particular statement says belongs in its own module.
+A statement is laid out for a whole batch at once. Its `amounts` distributes the books over its
+slots (an account class, or a name of the statement's own), and a line is a sum of slots, of all
+tenants at once. What a particular statement says belongs in its own module.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
 
 from reports_pipeline.accounting.accounts import AccountClass, Section
-from reports_pipeline.accounting.books import Books, Ints, sums_by
+from reports_pipeline.accounting.books import SHOWN_MONTHS, Books, Ints, sums_by
 from reports_pipeline.accounting.reports import LineKind, StatementKind
 
-# The columns of a matrix of amounts: these four, then the trend.
-AMOUNT_COLUMNS = ("current", "prior", "year_to_date", "opening")
+# A row of amounts has those of the shown months, oldest first, and these two.
+_YEAR_TO_DATE, _OPENING = SHOWN_MONTHS, SHOWN_MONTHS + 1
+_WIDTH = SHOWN_MONTHS + 2
+# Where in it the columns of statements stand.
+AMOUNT_COLUMNS = {
+    "current": SHOWN_MONTHS - 1,
+    "prior": SHOWN_MONTHS - 2,
+    "prior_year": 0,
+    "year_to_date": _YEAR_TO_DATE,
+    "opening": _OPENING,
+}
+TREND_COLUMNS = slice(1, SHOWN_MONTHS)
 
 CLASS_SLOTS = tuple(str(account_class) for account_class in AccountClass)
 
@@ -47,32 +57,32 @@ class AccountLines:
 
 @dataclass(frozen=True)
 class SlotAmounts:
-    """The books of a batch, distributed over the slots of a statement; k amounts of accounts."""
+    """Amounts of k accounts of the books, in their order."""
 
-    slots: Sequence[str]
-    slot: Ints  # [k] position in `slots`
+    slot: Ints | int  # [k] position in the statement's slots, or that of all k
     account: Ints  # [k] account of the books
-    rank: Ints  # [k] order of the account lines, before the account code
-    amounts: Ints  # [k, 4 + TREND_MONTHS] signed as they print
+    amounts: Ints  # [k, width] signed as they print
+    rank: Ints | int = 0  # [k] order of the account lines, before the account code
 
 
 @dataclass(frozen=True)
 class StatementSpec:
     kind: StatementKind
     columns: frozenset[str]  # those of AMOUNT_COLUMNS that the statement has
-    amounts: Callable[[Books], SlotAmounts]
+    slots: Sequence[str]
+    amounts: Callable[[Books], Sequence[SlotAmounts]]
     lines: Sequence[Line | AccountLines]
 
 
 @dataclass(frozen=True)
 class LaidOut:
-    """The lines of one statement for a batch, by tenant and then as they print; m lines."""
+    """Lines of statements for a batch; m lines."""
 
     tenant: Ints  # [m]
     line: Ints  # [m] number in the specification's lines
-    position: Ints  # [m] from 0 in each tenant's statement
+    rank: Ints  # [m] order of account lines with the same number, before the account
     account: Ints  # [m] account of the books, -1 for a line of the statement's own
-    amounts: Ints  # [m, 4 + TREND_MONTHS]
+    amounts: Ints  # [m, width]
 
 
 def terms(*sections: Section, sign: int = 1) -> dict[str, int]:
@@ -97,60 +107,60 @@ def section(
 
 
 def amounts_of(
-    trend: Ints, *, year_to_date: Ints | None = None, opening: Ints | None = None
+    monthly: Ints, *, year_to_date: Ints | None = None, opening: Ints | None = None
 ) -> Ints:
-    """[k, 4 + TREND_MONTHS] amounts from a [k, TREND_MONTHS] trend, whose last two months are the
-    current and the prior one."""
-    nothing = np.zeros(len(trend), dtype=np.int64)
-    return np.column_stack(
-        [
-            trend[:, -1],
-            trend[:, -2],
-            nothing if year_to_date is None else year_to_date,
-            nothing if opening is None else opening,
-            trend,
-        ]
-    )
+    """[k, width] amounts from those of the shown months ([k, SHOWN_MONTHS])."""
+    amounts = np.zeros((len(monthly), _WIDTH), dtype=np.int64)
+    amounts[:, :SHOWN_MONTHS] = monthly
+    if year_to_date is not None:
+        amounts[:, _YEAR_TO_DATE] = year_to_date
+    if opening is not None:
+        amounts[:, _OPENING] = opening
+    return amounts
 
 
-def lay_out(spec: StatementSpec, books: Books) -> LaidOut:
-    """The lines of a statement for every tenant of the books."""
-    slotted = spec.amounts(books)
-    tenant = books.tenant[slotted.account]
-    tenants, slots = len(books.tenant_ids), len(slotted.slots)
-    shown = slotted.amounts.any(axis=1)
-    totals = sums_by(slotted.slot * tenants + tenant, slotted.amounts, slots * tenants)
-    totals = totals.reshape(slots, tenants, slotted.amounts.shape[1])
-    filled = np.zeros((slots, tenants), dtype=np.bool_)
-    filled[slotted.slot[shown], tenant[shown]] = True
-
-    line_of_slot = np.full(slots, -1, dtype=np.int64)
-    printed = np.zeros((len(spec.lines), tenants), dtype=np.bool_)
-    own_totals = np.zeros((len(spec.lines), *totals.shape[1:]), dtype=np.int64)
-    numbers = {slot: number for number, slot in enumerate(slotted.slots)}
+def lay_out(spec: StatementSpec, books: Books) -> Iterator[LaidOut]:
+    """The lines of a statement for every tenant of the books: those of accounts, in their order,
+    then the statement's own."""
+    tenants = len(books.tenant_ids)
+    numbers = {name: number for number, name in enumerate(spec.slots)}
+    account_line = np.full(len(spec.slots), -1, dtype=np.int64)
     for number, line in enumerate(spec.lines):
         if isinstance(line, AccountLines):
-            line_of_slot[[numbers[slot] for slot in line.slots]] = number
+            account_line[[numbers[name] for name in line.slots]] = number
+
+    totals = np.zeros((len(spec.slots), tenants, _WIDTH), dtype=np.int64)
+    filled = np.zeros((len(spec.slots), tenants), dtype=np.bool_)
+    for part in spec.amounts(books):
+        tenant = books.tenant[part.account]
+        slot = np.broadcast_to(part.slot, tenant.shape)
+        totals += sums_by(slot * tenants + tenant, part.amounts, filled.size).reshape(totals.shape)
+        shown = part.amounts.any(axis=1)
+        filled[slot[shown], tenant[shown]] = True
+        listed = np.flatnonzero(shown & (account_line[slot] >= 0))
+        yield LaidOut(
+            tenant=tenant[listed],
+            line=account_line[slot[listed]],
+            rank=np.broadcast_to(part.rank, tenant.shape)[listed],
+            account=part.account[listed],
+            amounts=part.amounts.take(listed, axis=0),
+        )
+
+    printed = np.zeros((len(spec.lines), tenants), dtype=np.bool_)
+    own_amounts = np.zeros((len(spec.lines), tenants, _WIDTH), dtype=np.int64)
+    for number, line in enumerate(spec.lines):
+        if isinstance(line, AccountLines):
             continue
-        printed[number] = line.always | filled[[numbers[slot] for slot in line.terms]].any(axis=0)
+        printed[number] = line.always | filled[[numbers[name] for name in line.terms]].any(axis=0)
         if line.kind is not LineKind.HEADING:
             # Not a product of matrices: of integers, numpy has none that is fast.
-            for slot, sign in line.terms.items():
-                own_totals[number] += sign * totals[numbers[slot]]
-    own_line, own_tenant = np.nonzero(printed)
-    own_amounts = own_totals[own_line, own_tenant]
-
-    listed = shown & (line_of_slot[slotted.slot] >= 0)
-    tenant = np.concatenate([own_tenant, tenant[listed]])
-    line_numbers = np.concatenate([own_line, line_of_slot[slotted.slot[listed]]])
-    rank = np.concatenate([np.zeros_like(own_line), slotted.rank[listed]])
-    account = np.concatenate([np.full_like(own_line, -1), slotted.account[listed]])
-    order = np.lexsort((account, rank, line_numbers, tenant))
-    tenant = tenant[order]
-    return LaidOut(
+            for name, sign in line.terms.items():
+                own_amounts[number] += sign * totals[numbers[name]]
+    own_line, tenant = np.nonzero(printed)
+    yield LaidOut(
         tenant=tenant,
-        line=line_numbers[order],
-        position=np.arange(len(tenant)) - np.searchsorted(tenant, tenant),
-        account=account[order],
-        amounts=np.concatenate([own_amounts, slotted.amounts[listed]])[order],
+        line=own_line,
+        rank=np.zeros_like(own_line),
+        account=np.full_like(own_line, -1),
+        amounts=own_amounts.reshape(-1, _WIDTH).take(np.flatnonzero(printed), axis=0),
     )

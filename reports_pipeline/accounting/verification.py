@@ -24,11 +24,14 @@ _OWN_LINES = {
     "net_cash_change",
     "closing_cash",
 }
+# The flows of the prior columns are left out: a company does not say when the months of another
+# calendar began and ended. Nor does it say in which fiscal year the month before was.
 _COLUMNS = {
     StatementKind.INCOME_STATEMENT: ("current", "year_to_date"),
-    StatementKind.BALANCE_SHEET: ("current",),
+    StatementKind.BALANCE_SHEET: ("current", "prior", "opening"),
     StatementKind.CASH_FLOW: ("current", "year_to_date"),
 }
+_OF_FISCAL_YEAR = {"retained_earnings_brought_forward", "net_profit_for_year"}
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,10 +55,13 @@ class PeriodSums:
 @dataclass(frozen=True, slots=True)
 class EngineFigures:
     """What an engine computes of a tenant's month, without closing entries; debits less credits
-    in minor units."""
+    in minor units. Balances are of accounts of neither revenue nor expense, by account code."""
 
-    balances: Mapping[str, int]  # at the month's end, of accounts of neither revenue nor expense
+    balances: Mapping[str, int]  # at the month's end
+    prior_balances: Mapping[str, int]  # at its start
+    balances_before_year: Mapping[str, int]
     earlier_income: int  # revenue and expense before the fiscal year
+    opened: Mapping[str, int]  # what its opening entries brought, of every account
     month: PeriodSums
     year_to_date: PeriodSums
 
@@ -86,7 +92,8 @@ def verify(
     reports: TenantReports, accounts: Iterable[Account], engine: EngineFigures
 ) -> Verification:
     """Compare each account line of income statement, balance sheet and cash flow, and the lines
-    of the roll of earnings and of cash, in the columns `current` and `year_to_date`.
+    of the roll of earnings and of cash, in the columns `current`, `year_to_date` and `opening`;
+    in `prior`, the accounts of the balance sheet.
 
     A line that the statements lack counts as 0, as does one that the engine knows nothing of.
     """
@@ -121,24 +128,42 @@ def _shown(reports: TenantReports) -> Iterator[_Figure]:
             elif name not in _OWN_LINES:
                 continue
             for column in columns:
+                if column == "prior" and name in _OF_FISCAL_YEAR:
+                    continue
                 yield (f"{kind}.{column}", name), getattr(line, column) or 0
 
 
 def _expected(accounts: Iterable[Account], engine: EngineFigures) -> Iterator[_Figure]:
     classes = {account.account_code: account.account_class for account in accounts}
-    brought_forward = -engine.earlier_income
-    closing_cash = 0
-    balances = f"{StatementKind.BALANCE_SHEET}.current"
-    for code, amount in engine.balances.items():
-        if classes[code] is AccountClass.CASH_AND_DEPOSITS:
-            closing_cash += amount
-        if classes[code] is AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD:
-            brought_forward -= amount  # one line for all accounts of the class
+    opened_income = 0
+    opening_balances = dict(engine.balances_before_year)
+    for code, amount in engine.opened.items():
+        if classes[code].section.in_income_statement:
+            opened_income += amount
         else:
-            yield (balances, f"{_ACCOUNT}{code}"), amount * classes[code].section.side.value
-    yield (balances, "retained_earnings_brought_forward"), brought_forward
-    yield (balances, "net_profit_for_year"), -engine.year_to_date.income.total
+            opening_balances[code] = opening_balances.get(code, 0) + amount
 
+    for column, balances, earned in (
+        ("current", engine.balances, engine.year_to_date.income.total),
+        ("prior", engine.prior_balances, None),
+        ("opening", opening_balances, opened_income),
+    ):
+        sheet = f"{StatementKind.BALANCE_SHEET}.{column}"
+        brought_forward = -engine.earlier_income
+        for code, amount in balances.items():
+            if classes[code] is AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD:
+                brought_forward -= amount  # one line for all accounts of the class
+            else:
+                yield (sheet, f"{_ACCOUNT}{code}"), amount * classes[code].section.side.value
+        if earned is not None:
+            yield (sheet, "retained_earnings_brought_forward"), brought_forward
+            yield (sheet, "net_profit_for_year"), -earned
+
+    closing_cash = sum(
+        amount
+        for code, amount in engine.balances.items()
+        if classes[code] is AccountClass.CASH_AND_DEPOSITS
+    )
     for column, sums in {"current": engine.month, "year_to_date": engine.year_to_date}.items():
         income = f"{StatementKind.INCOME_STATEMENT}.{column}"
         for code, amount in sums.income.accounts.items():

@@ -39,6 +39,25 @@ class KeyFigure:
 
 
 @dataclass(frozen=True, slots=True)
+class ChangedFigure:
+    """A figure that a correction changes: `損益計算書 売上高（当月）`, `1,000`, `1,200`."""
+
+    label: str
+    before: str
+    after: str
+
+
+@dataclass(frozen=True, slots=True)
+class LetterCorrection:
+    """What a mail says of the revision that its documents correct."""
+
+    corrects: int
+    revision: int
+    figures: tuple[ChangedFigure, ...]  # some of those that changed
+    changes: int  # how many changed
+
+
+@dataclass(frozen=True, slots=True)
 class Letter:
     """What a mail says beside its documents."""
 
@@ -46,6 +65,7 @@ class Letter:
     language: str  # ja or en
     provisional: bool  # the month is not closed: 未締め・暫定
     figures: tuple[KeyFigure, ...]
+    correction: LetterCorrection | None = None  # 訂正版
 
 
 @dataclass(frozen=True, slots=True)

@@ -116,9 +116,15 @@ def build_message(
     message = EmailMessage(policy=_POLICY)
     message["From"] = settings.mail_from
     message["To"] = recipient_address(recipient)
+    marks = []
+    if letter.correction is not None:
+        revision = letter.correction.revision
+        marks.append(texts.text("mail.subject.correction", revision=revision))
+    if letter.provisional:
+        marks.append(texts.text("mail.subject.provisional"))
     message["Subject"] = texts.text(
         "mail.subject",
-        mark=texts.text("mail.subject.provisional") if letter.provisional else "",
+        mark="".join(marks),
         month=month,
         company=letter.company_name,
     )
@@ -168,6 +174,9 @@ def recipient_address(recipient: Recipient) -> Address:
 def _check_text(tenant_id: str, letter: Letter, attachments: Sequence[Attachment]) -> None:
     texts = [letter.company_name, *(attachment.file_name for attachment in attachments)]
     texts += [text for figure in letter.figures for text in (figure.label, figure.amount)]
+    if letter.correction is not None:
+        for change in letter.correction.figures:
+            texts += [change.label, change.before, change.after]
     for text in texts:
         if _UNPRINTABLE.search(text):
             raise TenantFailureError(

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.documents.formats import format_day
-from reports_pipeline.documents.layouts import PDF_REPORTS, WORKBOOK_REPORTS
+from reports_pipeline.documents.layouts import (
+    PDF_REPORTS,
+    WORKBOOK_REPORTS,
+    statement_report,
+)
 from reports_pipeline.documents.pdf import render_pdfs as _pdf_contents
 from reports_pipeline.documents.tables import Report
 from reports_pipeline.documents.workbook import render_workbook
@@ -39,11 +43,14 @@ def render_pdfs(reports: TenantReports, reference: str) -> list[Document]:
     Raises:
         TenantFailureError: MISSING_GLYPH.
     """
-    models = [layout(reports) for layout in PDF_REPORTS.values()]
-    contents = _pdf_contents(models, reference)
+    documents = [
+        [statement_report(layout, reports) for layout in layouts]
+        for layouts in PDF_REPORTS.values()
+    ]
+    contents = _pdf_contents(documents, reference)
     return [
-        _document(model, "pdf", _PDF, content)
-        for model, content in zip(models, contents, strict=True)
+        _document(parts[0], "pdf", _PDF, content)
+        for parts, content in zip(documents, contents, strict=True)
     ]
 
 

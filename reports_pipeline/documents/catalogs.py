@@ -58,8 +58,14 @@ def catalog(language: str) -> Catalog:
 def failure_text(failure: TenantFailure, language: str) -> str:
     """What an operator reads about a failure, in one line: what is wrong, where, what to do."""
     facts = ", ".join(f"{name}={value}" for name, value in failure.details.items())
+    message = catalog(language).text(f"failure.{failure.code}")
+    values = _Facts(failure.details, tenant_id=failure.tenant_id, facts=facts or "—")
     # A company's name may hold a line end, and failures are listed line by line.
-    facts = " ".join(facts.splitlines())
-    return catalog(language).text(
-        f"failure.{failure.code}", tenant_id=failure.tenant_id, facts=facts or "—"
-    )
+    return " ".join(message.format_map(values).splitlines())
+
+
+class _Facts(dict[str, object]):
+    """A fact that a failure lacks must not keep its text from being read."""
+
+    def __missing__(self, name: str) -> str:
+        return "…"

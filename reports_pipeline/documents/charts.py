@@ -8,8 +8,10 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
+from reports_pipeline.accounting.money import minor_unit_exponent
+from reports_pipeline.accounting.reports import Company
 from reports_pipeline.documents.catalogs import Catalog
-from reports_pipeline.documents.formats import currency_name, format_amount
+from reports_pipeline.documents.formats import amount_format, currency_name, format_amount
 from reports_pipeline.documents.pages import (
     ACCENT,
     HAIRLINE,
@@ -58,31 +60,29 @@ class Frame:
 
 @dataclass(frozen=True)
 class _Money:
-    """How amounts of the report's currency are written on an axis and beside bars."""
+    """How amounts of the company are written on an axis and beside bars."""
 
     texts: Catalog
-    currency: str
-    exponent: int
+    company: Company
 
     def full(self, minor: int) -> str:
-        return format_amount(minor, self.exponent)
+        """As in the table of the report."""
+        return amount_format(self.company)(minor)
 
     def axis_unit(self, largest: int) -> tuple[int, str]:
         """Minor units in the axis' unit, and its name: large amounts in thousands or millions."""
-        name = currency_name(self.currency, self.texts.language)
-        main = 10**self.exponent
-        if largest < 100_000 * main:
+        name = currency_name(self.company.currency, self.texts.language)
+        main = 10 ** minor_unit_exponent(self.company.currency)
+        if largest < 100_000 * main and self.company.display_unit == "one":
             return main, self.texts.text("unit", currency=name)
         if largest < 100_000_000 * main:
             return 1_000 * main, self.texts.text("unit.thousand", currency=name)
         return 1_000_000 * main, self.texts.text("unit.million", currency=name)
 
 
-def draw_chart(
-    page: Page, chart: Chart, frame: Frame, *, texts: Catalog, currency: str, exponent: int
-) -> None:
+def draw_chart(page: Page, chart: Chart, frame: Frame, texts: Catalog, company: Company) -> None:
     """Draw a chart with its title; one without amounts says so."""
-    money = _Money(texts, currency, exponent)
+    money = _Money(texts, company)
     page.text(frame.x, frame.top - 9, chart.title, size=9, bold=True, colour=ACCENT)
     page.rule(frame.x, frame.right, frame.top - 14)
     body = Frame(frame.x, frame.y, frame.width, frame.height - 18)

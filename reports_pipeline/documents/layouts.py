@@ -2,6 +2,11 @@
 
 A column is one `_Measure`, a statement one `StatementLayout`, and `PDF_REPORTS` and
 `WORKBOOK_REPORTS` list the documents that are made of them.
+
+Cells, charts and percentages hold exact amounts. Where a company reads thousands (千円), its pages
+print each amount truncated toward zero, so a printed total is that of the exact amounts, not of
+the printed ones. A workbook is there to calculate with: its totals are formulas, so it holds exact
+amounts in the currency's unit, and says so, whatever the company reads.
 """
 
 from __future__ import annotations
@@ -75,8 +80,10 @@ def _change(line: StatementLine) -> int | None:
 
 _MONTH = _Measure("column.month", ColumnKind.AMOUNT, attrgetter("current"))
 _PRIOR_MONTH = _Measure("column.prior_month", ColumnKind.AMOUNT, attrgetter("prior"))
+_PRIOR_YEAR = _Measure("column.prior_year", ColumnKind.AMOUNT, attrgetter("prior_year"))
 _MONTH_END = replace(_MONTH, msgid="column.month_end")
 _PRIOR_MONTH_END = replace(_PRIOR_MONTH, msgid="column.prior_month_end")
+_PRIOR_YEAR_END = replace(_PRIOR_YEAR, msgid="column.prior_year_end")
 _CHANGE = _Measure("column.change", ColumnKind.CHANGE, _change)
 _SHARE_OF_SALES = replace(_MONTH, msgid="column.share_of_sales", kind=ColumnKind.SHARE)
 _SHARE_OF_EXPENSES = replace(_SHARE_OF_SALES, msgid="column.share_of_expenses")
@@ -98,12 +105,14 @@ class _Content:
     def label(self, line: StatementLine) -> str:
         return line.label or self.texts.text(line.key)
 
-    def trend(self, key: str, *, sign: int = 1) -> tuple[Series, ...]:
-        """The line's 12 months; nothing where the statement lacks the line."""
+    def trend(self, key: str, *, name: str = "", sign: int = 1) -> tuple[Series, ...]:
+        """The line's 12 months under the message `name`, or its label; nothing where the statement
+        lacks the line."""
         line = self.lines.get(key)
         if line is None:
             return ()
-        return (Series(self.label(line), tuple(sign * value for value in line.trend)),)
+        label = self.texts.text(name) if name else self.label(line)
+        return (Series(label, tuple(sign * value for value in line.trend)),)
 
 
 @dataclass(frozen=True)
@@ -111,20 +120,21 @@ class StatementLayout:
     """How a statement becomes a report. The first two measures are what highlights compare."""
 
     kind: StatementKind
-    period: str  # message of the period's pattern
+    period: Callable[[TenantReports], str]
     measures: tuple[_Measure, ...]
     highlights: tuple[Callable[[_Content], Highlight | None], ...]
     charts: Callable[[_Content], tuple[Chart, ...]]
     base: str | None = None  # key of the line that shares relate to
     charts_first: bool = False
     renames_losses: bool = False
+    hides_zero_lines: bool = False  # of lines that are no account's, too
 
 
 def statement_report(layout: StatementLayout, reports: TenantReports) -> Report:
     """The report of one statement."""
     texts = catalog(reports.company.language)
     all_lines = reports.statement(layout.kind).lines
-    lines = [line for line in all_lines if not _prints_zeros_only(line, layout.measures)]
+    lines = [line for line in all_lines if not _prints_zeros_only(line, layout)]
     rows = _statement_rows(layout, lines, texts)
     content = _Content(
         texts=texts,
@@ -133,8 +143,10 @@ def statement_report(layout: StatementLayout, reports: TenantReports) -> Report:
         rows={row.key: row for row in rows},
         months=_month_names(reports, texts.language),
     )
+    head = _report(reports, layout.kind.value, layout.period(reports))
     return replace(
-        _report(reports, layout.kind.value, layout.period),
+        head,
+        facts=(*head.facts, _fiscal_year(reports, texts)),
         columns=(
             Column(texts.text("column.account"), ColumnKind.TEXT, 44),
             *(Column(texts.text(measure.msgid), measure.kind, 17) for measure in layout.measures),
@@ -200,7 +212,7 @@ def expense_claims(reports: TenantReports) -> Report:
             )
         )
     return replace(
-        _report(reports, "expense_claims", "pattern.period"),
+        _report(reports, "expense_claims", _month_of(reports)),
         columns=tuple(
             Column(texts.text(f"column.{name}"), kind, width) for name, kind, width in columns
         ),
@@ -214,30 +226,60 @@ def _report(reports: TenantReports, name: str, period: str) -> Report:
     """A report with its head and nothing below it."""
     company = reports.company
     texts = catalog(company.language)
-    last_day = reports.month.end - datetime.timedelta(days=1)
     return Report(
         name=name,
         company=company,
         month=reports.month,
         edition=texts.text(
-            "revision" if reports.revision == 1 else "revision.corrected",
+            "revision" if reports.corrects is None else "revision.corrected",
             revision=reports.revision,
         ),
         title=texts.text(f"report.{name}"),
-        period=format_day(last_day, period, company.language),
+        period=period,
         facts=(
-            texts.text("unit", currency=currency_name(company.currency, company.language)),
+            texts.text(
+                "unit.thousand" if company.display_unit == "thousand" else "unit",
+                currency=currency_name(company.currency, company.language),
+            ),
             texts.text(f"tax.{company.consumption_tax_basis}"),
         ),
     )
 
 
-def _prints_zeros_only(line: StatementLine, measures: Sequence[_Measure]) -> bool:
-    """Whether an account is in the statement for its trend alone, which the table does not show."""
+def _month_of(reports: TenantReports) -> str:
+    """The month's name; its first and last day where it is no calendar month (20日締め)."""
+    company, month = reports.company, reports.month
+    language = company.language
+    start = datetime.date.fromisoformat(company.month_start)
+    end = datetime.date.fromisoformat(company.month_end)
+    last_day = end - datetime.timedelta(days=1)
+    if (start, end) == (month.start, month.end):
+        return format_day(last_day, "pattern.period", language)
+    return catalog(language).text(
+        "period",
+        start=format_day(start, "pattern.day", language),
+        end=format_day(last_day, "pattern.day", language),
+    )
+
+
+def _balance_date(reports: TenantReports) -> str:
+    end = datetime.date.fromisoformat(reports.company.month_end)
+    last_day = end - datetime.timedelta(days=1)
+    return format_day(last_day, "pattern.balance_date", reports.company.language)
+
+
+def _fiscal_year(reports: TenantReports, texts: Catalog) -> str:
+    """Since when the year's flows are added, and when the year's opening balances stood."""
+    start = datetime.date.fromisoformat(reports.company.fiscal_year_start)
+    return texts.text("fiscal_year", start=format_day(start, "pattern.day", texts.language))
+
+
+def _prints_zeros_only(line: StatementLine, layout: StatementLayout) -> bool:
+    """Whether nothing of a line but its trend is above or below 0, which no table shows."""
     return (
         line.kind is LineKind.ACCOUNT
-        and line.key.startswith("account:")
-        and not any(measure.value(line) for measure in measures)
+        and (layout.hides_zero_lines or line.key.startswith("account:"))
+        and not any(measure.value(line) for measure in layout.measures)
     )
 
 
@@ -328,6 +370,7 @@ def _statement_notes(
     notes = {
         "note.no_transactions": not any(line.current for line in lines),
         "note.provisional": not reports.company.closed,
+        "note.thousand": reports.company.display_unit == "thousand",
         "note.loss": layout.renames_losses and any(_is_loss(line) for line in lines),
         "note.negative": any(
             isinstance(cell, int) and cell < 0 for row in rows for cell in row.cells
@@ -478,15 +521,43 @@ def _cash_charts(content: _Content) -> tuple[Chart, ...]:
             title=texts.text("chart.cash_trend"),
             labels=content.months,
             stacks=content.trend("total_inflows") + content.trend("total_outflows", sign=-1),
-            lines=content.trend("net_cash_change"),
+            lines=content.trend("net_cash_change", name="chart.net_change"),
+        ),
+    )
+
+
+def _activity_charts(content: _Content) -> tuple[Chart, ...]:
+    """What operating, investing and financing activities did to the cash."""
+    texts, lines = content.texts, content.lines
+    activities = {
+        f"chart.{activity}": f"total_{activity}_activities"
+        for activity in ("operating", "investing", "financing")
+    }
+    names = [texts.text(msgid) for msgid in activities]
+    return (
+        WaterfallChart(
+            title=texts.text("chart.activities"),
+            labels=(texts.text("chart.opening"), *names, texts.text("chart.closing")),
+            opening=lines["opening_cash"].current or 0,
+            steps=tuple(lines[key].current or 0 for key in activities.values()),
+        ),
+        ColumnChart(
+            title=texts.text("chart.activity_trend"),
+            labels=content.months,
+            stacks=tuple(
+                series
+                for msgid, key in activities.items()
+                for series in content.trend(key, name=msgid)
+            ),
+            lines=content.trend("net_cash_change", name="chart.net_change"),
         ),
     )
 
 
 INCOME_STATEMENT = StatementLayout(
     kind=StatementKind.INCOME_STATEMENT,
-    period="pattern.period",
-    measures=(_MONTH, _PRIOR_MONTH, _CHANGE, _SHARE_OF_SALES, _YEAR_TO_DATE),
+    period=_month_of,
+    measures=(_MONTH, _PRIOR_MONTH, _CHANGE, _PRIOR_YEAR, _SHARE_OF_SALES, _YEAR_TO_DATE),
     base="total_net_sales",
     highlights=(
         partial(_figure, "total_net_sales"),
@@ -499,8 +570,8 @@ INCOME_STATEMENT = StatementLayout(
 )
 BALANCE_SHEET = StatementLayout(
     kind=StatementKind.BALANCE_SHEET,
-    period="pattern.balance_date",
-    measures=(_MONTH_END, _PRIOR_MONTH_END, _CHANGE, _OPENING),
+    period=_balance_date,
+    measures=(_MONTH_END, _PRIOR_MONTH_END, _CHANGE, _PRIOR_YEAR_END, _OPENING),
     highlights=(
         partial(_figure, "total_assets"),
         partial(_figure, "total_liabilities"),
@@ -511,8 +582,8 @@ BALANCE_SHEET = StatementLayout(
 )
 EXPENSE_ANALYSIS = StatementLayout(
     kind=StatementKind.EXPENSE_ANALYSIS,
-    period="pattern.period",
-    measures=(_MONTH, _PRIOR_MONTH, _CHANGE, _SHARE_OF_EXPENSES, _YEAR_TO_DATE),
+    period=_month_of,
+    measures=(_MONTH, _PRIOR_MONTH, _CHANGE, _PRIOR_YEAR, _SHARE_OF_EXPENSES, _YEAR_TO_DATE),
     base="total_expenses",
     highlights=(
         partial(_figure, "total_expenses"),
@@ -525,8 +596,8 @@ EXPENSE_ANALYSIS = StatementLayout(
 )
 CASH_FLOW = StatementLayout(
     kind=StatementKind.CASH_FLOW,
-    period="pattern.period",
-    measures=(_MONTH, _PRIOR_MONTH, _YEAR_TO_DATE),
+    period=_month_of,
+    measures=(_MONTH, _PRIOR_MONTH, _PRIOR_YEAR, _YEAR_TO_DATE),
     highlights=(
         partial(_figure, "total_inflows"),
         partial(_figure, "total_outflows"),
@@ -536,16 +607,32 @@ CASH_FLOW = StatementLayout(
     charts=_cash_charts,
     charts_first=True,
 )
+INDIRECT_CASH_FLOW = StatementLayout(
+    kind=StatementKind.INDIRECT_CASH_FLOW,
+    period=_month_of,
+    measures=(_MONTH, _PRIOR_MONTH, _PRIOR_YEAR, _YEAR_TO_DATE),
+    highlights=(),
+    charts=_activity_charts,
+    charts_first=True,
+    hides_zero_lines=True,
+)
 
-# The documents of a tenant's month, by name and in the order in which they are sent.
-PDF_REPORTS: Mapping[str, Callable[[TenantReports], Report]] = {
-    layout.kind.value: partial(statement_report, layout)
-    for layout in (INCOME_STATEMENT, BALANCE_SHEET, EXPENSE_ANALYSIS, CASH_FLOW)
+
+def _in_full(make: Callable[[TenantReports], Report], reports: TenantReports) -> Report:
+    """The report as a company gets it that reads exact amounts."""
+    return make(replace(reports, company=replace(reports.company, display_unit="one")))
+
+
+# The documents of a tenant's month, by name and in the order in which they are sent. A PDF has one
+# statement, or a summary and the statement that explains it.
+PDF_REPORTS: Mapping[str, tuple[StatementLayout, ...]] = {
+    "income_statement": (INCOME_STATEMENT,),
+    "balance_sheet": (BALANCE_SHEET,),
+    "expense_analysis": (EXPENSE_ANALYSIS,),
+    "cash_flow": (CASH_FLOW, INDIRECT_CASH_FLOW),
 }
 WORKBOOK_REPORTS: Mapping[str, Callable[[TenantReports], Report]] = {
-    **{
-        layout.kind.value: partial(statement_report, layout)
-        for layout in (INCOME_STATEMENT, BALANCE_SHEET)
-    },
-    "expense_claims": expense_claims,
+    "income_statement": partial(_in_full, partial(statement_report, INCOME_STATEMENT)),
+    "balance_sheet": partial(_in_full, partial(statement_report, BALANCE_SHEET)),
+    "expense_claims": partial(_in_full, expense_claims),
 }

@@ -6,12 +6,12 @@ import io
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 
 from reportlab.lib.pagesizes import A4
 from reportlab.pdfgen.canvas import Canvas
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
-from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.reports import LineKind
 from reports_pipeline.documents.catalogs import Catalog, catalog
 from reports_pipeline.documents.charts import Frame, draw_chart
@@ -24,7 +24,7 @@ from reports_pipeline.documents.fonts import (
 from reports_pipeline.documents.formats import (
     NEGATIVE_SIGN,
     NOTHING,
-    format_amount,
+    amount_format,
     format_ratio,
 )
 from reports_pipeline.documents.pages import (
@@ -50,7 +50,7 @@ _BODY_TOP = _HEIGHT - 98
 _BODY_BOTTOM = 52.0
 _FONT_SIZE = 8.5
 _INDENT = 9.0
-_LINE_PITCH = 10.5
+_LINE_PITCH = 10.0
 _COLUMN_GAP = 12.0
 _LEAST_LABEL_WIDTH = 130.0
 _ROW_HEIGHTS = {
@@ -60,28 +60,32 @@ _ROW_HEIGHTS = {
     LineKind.TOTAL: 17.0,
 }
 _CHART_HEIGHT = 178.0
-_CHART_HEIGHT_BELOW = 132.0
-_LEAST_FIGURE_WIDTH = 50.0
+_CHART_HEIGHT_BELOW = 132.0  # on the page on which the table ends
+_MOST_LABEL_WIDTH = 240.0
+_LEAST_FIGURE_WIDTH = 42.0
 _MOST_SPREAD = 22.0  # added to a column
-# Rows may come this much closer where a report then fits on one page less.
+# Rows may come this much closer where a table then fits on one page less.
 _TIGHTEST = 0.8
+# A page goes on with at least so many rows, lest a table end in one line on a page of its own.
+_FEWEST_ROWS = 6
 
 
-def render_pdfs(reports: Sequence[Report], reference: str) -> list[bytes]:
-    """The reports of one tenant as PDFs, the same bytes for the same input.
+def render_pdfs(documents: Sequence[Sequence[Report]], reference: str) -> list[bytes]:
+    """The documents of one tenant as PDFs, the same bytes for the same input.
 
-    They share the embedded font subsets, so all are drawn before the first is finished.
+    A document is one report or several, each of which begins a page. All documents share the
+    embedded font subsets, so all are drawn before the first is finished.
 
     Raises:
         TenantFailureError: MISSING_GLYPH, a text has a character that the fonts lack.
     """
-    for report in reports:
+    for report in chain.from_iterable(documents):
         _require_glyphs(report)
     alphabets = [Alphabet(font.face) for font in report_fonts()]
-    outputs = [io.BytesIO() for _ in reports]
+    outputs = [io.BytesIO() for _ in documents]
     canvases = [
-        _draw(report, reference, output, alphabets)
-        for report, output in zip(reports, outputs, strict=True)
+        _draw(parts, reference, output, alphabets)
+        for parts, output in zip(documents, outputs, strict=True)
     ]
     for canvas in canvases:
         canvas.save()
@@ -117,7 +121,7 @@ def _texts(report: Report) -> Iterator[tuple[str, str]]:
 
 
 def _draw(
-    report: Report, reference: str, output: io.BytesIO, alphabets: Sequence[Alphabet]
+    parts: Sequence[Report], reference: str, output: io.BytesIO, alphabets: Sequence[Alphabet]
 ) -> Canvas:
     # the initial font must be ours: reportlab else adds a Helvetica that is not embedded
     canvas = Canvas(
@@ -126,14 +130,14 @@ def _draw(
         pageCompression=1,
         invariant=1,
         initialFontName=REGULAR,  # type: ignore[arg-type]  # the stub says float
-        lang=report.company.language,
+        lang=parts[0].company.language,
     )
     for font, alphabet in zip(report_fonts(), alphabets, strict=True):
         font.begin(canvas._doc, alphabet)  # type: ignore[attr-defined]  # no public way
-    _describe(canvas, report)
-    texts = catalog(report.company.language)
-    pages = _paginate(report, texts)
-    for number, blocks in enumerate(pages, start=1):
+    _describe(canvas, parts[0])
+    texts = catalog(parts[0].company.language)
+    pages = [(report, blocks) for report in parts for blocks in _paginate(report, texts)]
+    for number, (report, blocks) in enumerate(pages, start=1):
         page = Page(canvas, alphabets)
         _draw_head(page, report, texts)
         y = _BODY_TOP
@@ -154,24 +158,30 @@ def _describe(canvas: Canvas, report: Report) -> None:
     canvas.setCreator("FinanceFlow")
     canvas.setSubject(f"{report.company.name} {report.title}")
     canvas.setKeywords(f"{report.company.tenant_id}, {report.month}")
-    canvas.setDateFormatter(lambda *_: f"D:{report.month.end:%Y%m%d}000000Z")
+    date = report.company.month_end.replace("-", "")
+    canvas.setDateFormatter(lambda *_: f"D:{date}000000Z")
     canvas.setViewerPreference("DisplayDocTitle", "true")
 
 
 def _draw_head(page: Page, report: Report, texts: Catalog) -> None:
     page.box(0, _HEIGHT - 6, _WIDTH, 6, ACCENT)
     top = _HEIGHT - 46
-    page.text(_MARGIN, top, report.title, size=18, bold=True, colour=ACCENT)
-    if not report.company.closed:
-        mark = texts.text("provisional")
-        x = _MARGIN + text_width(report.title, 18, bold=True) + 12
-        width = text_width(mark, 9, bold=True)
-        page.box(x, top - 3, width + 14, 16, NEGATIVE, radius=3)
+    mark = "" if report.company.closed else texts.text("provisional")
+    mark_width = text_width(mark, 9, bold=True) + 14
+    room = _RIGHT - _MARGIN - text_width(report.period, 11, bold=True) - 12
+    if mark:
+        room -= mark_width + 12
+    size = min(18.0, 18.0 * room / text_width(report.title, 18, bold=True))
+    page.text(_MARGIN, top, report.title, size=size, bold=True, colour=ACCENT)
+    if mark:
+        x = _MARGIN + text_width(report.title, size, bold=True) + 12
+        page.box(x, top - 3, mark_width, 16, NEGATIVE, radius=3)
         page.text(x + 7, top + 2, mark, size=9, bold=True, colour=WHITE)
     page.text(_RIGHT, top + 1, report.period, size=11, bold=True, align=Align.RIGHT)
-    facts = "　".join(report.facts)
-    page.text(_RIGHT, top - 16, facts, size=8, colour=MUTED, align=Align.RIGHT)
-    room = _RIGHT - _MARGIN - text_width(facts, 8) - 20
+    facts = ["　".join(report.facts[:2]), "　".join(report.facts[2:])]
+    for number, line in enumerate(facts):
+        page.text(_RIGHT, top - 16 - 12 * number, line, size=8, colour=MUTED, align=Align.RIGHT)
+    room = _RIGHT - _MARGIN - max(text_width(line, 8) for line in facts) - 20
     for number, line in enumerate(wrap(report.company.name, room, 11, bold=True, lines=2)):
         page.text(_MARGIN, top - 20 - 13 * number, line, size=11, bold=True)
     page.rule(_MARGIN, _RIGHT, top - 42, width=0.8, colour=ACCENT)
@@ -190,37 +200,59 @@ class _Block:
 
     height: float
     draw: Callable[[Page, float], None]
-    is_row: bool = False
+    of_table: bool = False  # a row or the notes
     keep_with_next: bool = False
 
 
 def _paginate(report: Report, texts: Catalog) -> list[list[_Block]]:
-    """The blocks of each page; a table that goes on repeats its head."""
+    """The blocks of each page; a table that goes on repeats its head.
+
+    Rows come closer where that puts them on one page with the charts, or at least on one page;
+    charts that find no room there are higher.
+    """
     table = _Table(report)
-    charts = [_chart_block(report, texts)] if report.charts else []
     before = [_highlight_block(report)] if report.highlights else []
-    after = [_notes_block(report.notes)] if report.notes else []
-    if report.charts_first:
-        before += charts
-    else:
-        after += charts
+    notes = [_notes_block(report.notes)] if report.notes else []
+    after: list[_Block] = []
+    if report.charts and report.charts_first:
+        before.append(_chart_block(report, texts, _CHART_HEIGHT))
+    elif report.charts:
+        after.append(_chart_block(report, texts, _CHART_HEIGHT_BELOW))
     room = _BODY_TOP - _BODY_BOTTOM
-    room_for_rows = room - sum(block.height for block in [*before, table.head, *after])
-    blocks = [*before, table.head, *table.row_blocks(room_for_rows), *after]
+    room_for_rows = room - _height([*before, table.head, *notes])
+    rows = table.row_blocks([room_for_rows - _height(after), room_for_rows])
+    if after and _height([*rows, *after]) > room_for_rows:
+        after = [_chart_block(report, texts, _CHART_HEIGHT)]
+    blocks = [*before, table.head, *rows, *notes, *after]
+    last_break = len(blocks) - len(after) - _FEWEST_ROWS
     pages: list[list[_Block]] = [[]]
     left = room
     for number, block in enumerate(blocks):
         following = blocks[number + 1].height if block.keep_with_next else 0
         if block.height + following > left and pages[-1]:
-            pages.append([table.head] if block.is_row else [])
-            left = room - sum(each.height for each in pages[-1])
+            moved = _rows_at_end(pages[-1], number - last_break) if block.of_table else []
+            del pages[-1][len(pages[-1]) - len(moved) :]
+            pages.append([table.head, *moved] if block.of_table else [])
+            left = room - _height(pages[-1])
         pages[-1].append(block)
         left -= block.height
     return pages
 
 
+def _height(blocks: Sequence[_Block]) -> float:
+    return sum(block.height for block in blocks)
+
+
+def _rows_at_end(page: Sequence[_Block], count: int) -> list[_Block]:
+    """At least so many rows from the end of a page, and the headings above them."""
+    start = len(page) - max(0, count)
+    while page[start - 1].keep_with_next:
+        start -= 1
+    return [block for block in page[start:] if block.of_table]
+
+
 def _highlight_block(report: Report) -> _Block:
-    exponent = minor_unit_exponent(report.company.currency)
+    written = amount_format(report.company)
     gap = 8.0
     count = max(4, len(report.highlights))
     width = (_RIGHT - _MARGIN - gap * (count - 1)) / count
@@ -230,41 +262,38 @@ def _highlight_block(report: Report) -> _Block:
             x = _MARGIN + number * (width + gap)
             page.box(x, y + 14, width, 46, TINT, radius=3)
             page.box(x, y + 14, 2.5, 46, ACCENT)
-            _draw_highlight(page, highlight, x + 10, y, width - 18, exponent)
+            _draw_highlight(page, highlight, x + 10, y, width - 18, written)
 
     return _Block(66, draw)
 
 
 def _draw_highlight(
-    page: Page, highlight: Highlight, x: float, y: float, width: float, exponent: int
+    page: Page,
+    highlight: Highlight,
+    x: float,
+    y: float,
+    width: float,
+    written: Callable[[int], str],
 ) -> None:
-    [label] = wrap(highlight.label, width, 7.5)
-    figure = _figure_text(highlight.value, exponent)
+    label_size = max(6.5, min(7.5, 7.5 * width / text_width(highlight.label, 7.5)))
+    [label] = wrap(highlight.label, width, label_size)
+    figure = _figure_text(highlight.value, written)
     size = min(13.0, 13.0 * width / text_width(figure, 13, bold=True))
-    page.text(x, y + 48, label, size=7.5, colour=MUTED)
+    page.text(x, y + 48, label, size=label_size, colour=MUTED)
     page.text(x, y + 32, figure, size=size, bold=True, colour=_figure_colour(figure))
     page.text(x, y + 20, highlight.remark, size=7, colour=MUTED)
 
 
-def _chart_block(report: Report, texts: Catalog) -> _Block:
+def _chart_block(report: Report, texts: Catalog, height: float) -> _Block:
     """All charts of the report, side by side."""
-    currency = report.company.currency
     gap = 22.0
-    height = _CHART_HEIGHT if report.charts_first else _CHART_HEIGHT_BELOW
     count = len(report.charts)
     width = (_RIGHT - _MARGIN - gap * (count - 1)) / count
 
     def draw(page: Page, y: float) -> None:
         for number, chart in enumerate(report.charts):
             frame = Frame(_MARGIN + number * (width + gap), y + 14, width, height - 22)
-            draw_chart(
-                page,
-                chart,
-                frame,
-                texts=texts,
-                currency=currency,
-                exponent=minor_unit_exponent(currency),
-            )
+            draw_chart(page, chart, frame, texts, report.company)
 
     return _Block(height, draw)
 
@@ -274,14 +303,14 @@ def _notes_block(notes: Sequence[str]) -> _Block:
         for number, note in enumerate(reversed(notes)):
             page.text(_MARGIN, y + 2 + 11 * number, note, size=7.5, colour=MUTED)
 
-    return _Block(8 + 11 * len(notes), draw)
+    return _Block(8 + 11 * len(notes), draw, of_table=True)
 
 
-def _figure_text(cell: Cell, exponent: int) -> str:
+def _figure_text(cell: Cell, written: Callable[[int], str]) -> str:
     if cell is None:
         return NOTHING
     if isinstance(cell, int):
-        return format_amount(cell, exponent)
+        return written(cell)
     if isinstance(cell, Ratio):
         return format_ratio(cell)
     return str(cell)
@@ -294,22 +323,24 @@ def _figure_colour(figure: str) -> Colour:
 class _Table:
     """The table of a report: where its columns stand, and its rows as blocks.
 
-    Columns of figures are as wide as their widest figure; the label has the rest, and long labels
-    are wrapped to two lines. Figures too wide for the page make all text of the table smaller.
+    Columns of figures are as wide as their widest figure; the label has the rest, and labels longer
+    than that are wrapped to two lines. Figures too wide for the page make all text of the table
+    smaller.
     """
 
     def __init__(self, report: Report) -> None:
-        exponent = minor_unit_exponent(report.company.currency)
+        written = amount_format(report.company)
         self._rows = report.rows
         self._columns = report.columns
         self._figures = [
-            [_figure_text(cell, exponent) for cell in row.cells[1:]] for row in report.rows
+            [_figure_text(cell, written) for cell in row.cells[1:]] for row in report.rows
         ]
         widths = self._figure_widths()
         room = _RIGHT - _MARGIN - _LEAST_LABEL_WIDTH
         scale = min(1.0, room / sum(widths))
         # spread narrow figures instead of leaving one wide gap beside the labels
-        spread = min(_MOST_SPREAD, max(0.0, room - sum(widths)) * 0.6 / len(widths))
+        room = _RIGHT - _MARGIN - self._wanted_label_width()
+        spread = min(_MOST_SPREAD, max(0.0, room - sum(widths)) * 0.8 / len(widths))
         self._size = _FONT_SIZE * scale
         self._head_size = 8.0 * scale
         self._edges: list[float] = []
@@ -329,6 +360,17 @@ class _Table:
         ]
         self.head = _Block(20, self._draw_head, keep_with_next=True)
 
+    def _wanted_label_width(self) -> float:
+        widest = max(
+            (
+                _label_left(row) - _MARGIN + text_width(str(row.cells[0]), _FONT_SIZE, bold=True)
+                for row, figures in zip(self._rows, self._figures, strict=True)
+                if figures
+            ),
+            default=0.0,
+        )
+        return min(_MOST_LABEL_WIDTH, max(_LEAST_LABEL_WIDTH, widest))
+
     def _figure_widths(self) -> list[float]:
         rows = [figures for figures in self._figures if figures]
         return [
@@ -342,23 +384,24 @@ class _Table:
             for number, column in enumerate(self._columns[1:])
         ]
 
-    def row_blocks(self, room: float) -> list[_Block]:
-        """The rows; closer together where that makes them fit into the room."""
-        heights = [
-            _ROW_HEIGHTS[row.kind] + _LINE_PITCH * (len(label) - 1)
-            for row, label in zip(self._rows, self._labels, strict=True)
-        ]
-        pitch = min(1.0, room / sum(heights, start=0.1))
-        if pitch < _TIGHTEST:
-            pitch = 1.0
+    def row_blocks(self, rooms: Sequence[float]) -> list[_Block]:
+        """The rows; closer together where that makes them fit into the first room, or the next."""
+        heights = [_ROW_HEIGHTS[row.kind] for row in self._rows]
+        further_lines = [_LINE_PITCH * (len(label) - 1) for label in self._labels]
+        pitches = (
+            min(1.0, (room - sum(further_lines)) / sum(heights, start=0.1)) for room in rooms
+        )
+        pitch = next((pitch for pitch in pitches if pitch >= _TIGHTEST), 1.0)
         return [
             _Block(
-                height * pitch,
-                partial(self._draw_row, number, height * pitch, _LINE_PITCH * pitch),
-                is_row=True,
+                height * pitch + further,
+                partial(self._draw_row, number, height * pitch + further),
+                of_table=True,
                 keep_with_next=row.kind is LineKind.HEADING,
             )
-            for number, (row, height) in enumerate(zip(self._rows, heights, strict=True))
+            for number, (row, height, further) in enumerate(
+                zip(self._rows, heights, further_lines, strict=True)
+            )
         ]
 
     def _draw_head(self, page: Page, y: float) -> None:
@@ -369,20 +412,18 @@ class _Table:
         for column, edge in zip(titles, self._edges, strict=True):
             draw(edge, y + 7.5, column.title, align=Align.RIGHT)
 
-    def _draw_row(
-        self, number: int, height: float, line_pitch: float, page: Page, y: float
-    ) -> None:
+    def _draw_row(self, number: int, height: float, page: Page, y: float) -> None:
         row, label, figures = self._rows[number], self._labels[number], self._figures[number]
         self._draw_ground(page, row, y, height, is_last=number == len(self._rows) - 1)
         bold = row.kind is not LineKind.ACCOUNT
         is_heading = row.kind is LineKind.HEADING
         # a heading keeps its distance from the rule above it
-        text_height = height - line_pitch * (len(label) - 1) - (3 if is_heading else 0)
+        text_height = height - _LINE_PITCH * (len(label) - 1) - (3 if is_heading else 0)
         base = y + text_height / 2 - self._size * 0.36
         for line_number, line in enumerate(reversed(label)):
             page.text(
                 _label_left(row),
-                base + line_pitch * line_number,
+                base + _LINE_PITCH * line_number,
                 line,
                 size=self._size,
                 bold=bold,

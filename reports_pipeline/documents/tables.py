@@ -30,7 +30,7 @@ class Ratio:
         return cls(numerator, denominator)
 
 
-# An int is an amount in minor units of the company's currency; None prints as —.
+# An int is an exact amount in minor units of the company's currency; None prints as —.
 Cell = int | Ratio | datetime.date | str | None
 
 
@@ -144,7 +144,7 @@ class Report:
     edition: str  # the revision, as it is printed
     title: str
     period: str
-    facts: tuple[str, ...]  # unit of the amounts, consumption tax
+    facts: tuple[str, ...]  # unit of the amounts, consumption tax, start of the fiscal year
     columns: tuple[Column, ...] = ()
     rows: tuple[Row, ...] = ()
     base_row: int | None = None  # index of the row that shares relate to

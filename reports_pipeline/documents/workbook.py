@@ -340,7 +340,7 @@ def _set_up_page(sheet: Worksheet, *, is_list: bool, width: int) -> None:
     sheet.freeze_panes = f"{'A' if is_list else 'B'}{_FIRST_ROW}"
     sheet.print_title_rows = f"1:{_HEAD_ROW}"
     sheet.page_setup.paperSize = 9  # A4
-    sheet.page_setup.orientation = "landscape" if width > 140 else "portrait"
+    sheet.page_setup.orientation = "landscape" if width > 160 else "portrait"
     sheet.page_setup.fitToWidth = 1
     sheet.page_setup.fitToHeight = 0
     sheet.sheet_properties.pageSetUpPr = PageSetupProperties(fitToPage=True)
@@ -427,7 +427,7 @@ def _number_formats(exponent: int, date_format: str) -> dict[ColumnKind, str]:
 
 def _properties(report: Report) -> str:
     """The document's properties; it is dated at the end of its month, not by a clock."""
-    date = f'xsi:type="dcterms:W3CDTF">{report.month.end}T00:00:00Z'
+    date = f'xsi:type="dcterms:W3CDTF">{report.company.month_end}T00:00:00Z'
     keywords = escape(f"{report.company.tenant_id}, {report.month}")
     return (
         '<cp:coreProperties xmlns:dc="http://purl.org/dc/elements/1.1/" '

@@ -22,10 +22,9 @@ from beancount.core.data import Transaction
 from beancount.parser import parser
 
 from reports_pipeline.accounting.accounts import AccountClass
-from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.money import minor_unit_exponent
-from resources.ledger_imports.chart_files import distinct, read_mapping
+from resources.ledger_imports.chart_files import ImportedAccount, distinct, read_mapping
 from resources.ledger_imports.commodities import ForeignPostings, Posting
 from resources.ledger_imports.ledger_files import (
     LedgerFileError,
@@ -116,7 +115,7 @@ def convert_beancount(
     foreign = ForeignPostings(
         currency, (posting for group in postings.values() for posting in group), problems
     )
-    accounts: dict[str, Account] = {}
+    accounts: dict[str, ImportedAccount] = {}
     entries: list[JournalEntry] = []
     for entry in file.transactions:
         kept = foreign.without(postings[id(entry)])
@@ -150,7 +149,7 @@ def _entry(
     entry: Transaction,
     entry_id: int,
     postings: Sequence[Posting],
-    accounts: Mapping[str, Account],
+    accounts: Mapping[str, ImportedAccount],
     file: BeancountFile,
     currency: str,
     problems: Problems,
@@ -208,7 +207,9 @@ def round_to_minor_units(amounts: Sequence[Decimal], currency: str) -> list[int]
     return rounded
 
 
-def _default_account(name: str, file: BeancountFile, cash_accounts: Iterable[str]) -> Account:
+def _default_account(
+    name: str, file: BeancountFile, cash_accounts: Iterable[str]
+) -> ImportedAccount:
     types = file.account_types
     # Net worth brought into the books has been earned, as far as anybody knows: capital stock is
     # a registered amount (会社法 第911条), which only a chart can state.
@@ -221,7 +222,7 @@ def _default_account(name: str, file: BeancountFile, cash_accounts: Iterable[str
     }[get_account_type(name)]
     if any(name == prefix or name.startswith(f"{prefix}:") for prefix in cash_accounts):
         account_class = AccountClass.CASH_AND_DEPOSITS
-    return Account(name, sans_root(name) or name, account_class)
+    return ImportedAccount(name, sans_root(name) or name, account_class)
 
 
 def _problem(source: Mapping[str, Any], message: str) -> Problem:

@@ -6,14 +6,14 @@ import datetime
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from reports_pipeline.accounting.charts import Account, default_chart
+from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
 from reports_pipeline.accounting.money import from_minor_units
 from reports_pipeline.accounting.reports import Claim
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import recipient_address
-from resources.ledger_imports.chart_files import distinct, read_chart
+from resources.ledger_imports.chart_files import ImportedAccount, distinct, read_chart
 from resources.ledger_imports.ledger_files import (
     CsvRow,
     Problems,
@@ -39,7 +39,9 @@ def read_csv_ledger(folder: Path, *, currency: str, language: str) -> TenantLedg
     if (folder / "accounts.csv").exists():
         chart = read_chart(folder / "accounts.csv", problems)
     else:
-        chart = {account.account_code: account for account in default_chart(language)}
+        chart = {
+            account.account_code: ImportedAccount.of(account) for account in default_chart(language)
+        }
     entries = _read_journal(folder / "journal.csv", chart, currency, problems)
     claims = contacts = None
     if (folder / "claims.csv").exists():
@@ -69,7 +71,7 @@ class _Entry:
 
 
 def _read_journal(
-    path: Path, chart: dict[str, Account], currency: str, problems: Problems
+    path: Path, chart: dict[str, ImportedAccount], currency: str, problems: Problems
 ) -> tuple[JournalEntry, ...]:
     rows = read_csv(
         path,
@@ -106,7 +108,9 @@ def _read_journal(
     return tuple(entry.finished() for entry in entries.values())
 
 
-def _add_line(entry: _Entry, row: CsvRow, chart: dict[str, Account], currency: str) -> list[str]:
+def _add_line(
+    entry: _Entry, row: CsvRow, chart: dict[str, ImportedAccount], currency: str
+) -> list[str]:
     """Put the row's line into its entry; returns what is wrong with it."""
     faults = []
     if row["currency"] not in ("", currency):

@@ -7,10 +7,9 @@ from collections.abc import Mapping, Sequence
 from decimal import Decimal
 from pathlib import Path
 
-from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.money import from_minor_units, to_minor_units
-from resources.ledger_imports.chart_files import distinct, read_mapping
+from resources.ledger_imports.chart_files import ImportedAccount, distinct, read_mapping
 from resources.ledger_imports.commodities import ForeignPostings, Posting
 from resources.ledger_imports.ledger_files import (
     CsvRow,
@@ -85,7 +84,7 @@ def _entry(
     row: CsvRow,
     entry_id: int,
     postings: Sequence[Posting],
-    mapping: Mapping[str, Account],
+    mapping: Mapping[str, ImportedAccount],
     currency: str,
     problems: Problems,
 ) -> JournalEntry | None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 
 import psycopg
 import pyarrow as pa
 
-from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import JournalEntry
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Claim
 from reports_pipeline.delivery.deliveries import Recipient
+from resources.ledger_imports.chart_files import ImportedAccount
 from resources.ledger_loading import TABLES, LedgerTables, LoadedLedger, load_ledger
 
 
@@ -29,7 +29,9 @@ class TenantSettings:
     currency: str = "JPY"
     time_zone: str = "Asia/Tokyo"
     fiscal_year_start_month: int = 4
+    closing_day: int = 31  # 31: the month's end
     consumption_tax_basis: str = "exclusive"
+    display_unit: str = "one"  # or thousand
     plan: str = "standard"
 
 
@@ -37,7 +39,7 @@ class TenantSettings:
 class TenantLedger:
     """The books of one tenant, checked; amounts in minor units of its currency."""
 
-    accounts: tuple[Account, ...]
+    accounts: tuple[ImportedAccount, ...]
     entries: tuple[JournalEntry, ...]
     claims: tuple[Claim, ...] | None = None  # None: the source knows no claims
     contacts: tuple[Recipient, ...] = ()
@@ -61,23 +63,28 @@ def import_ledger(
     settings: TenantSettings,
     ledger: TenantLedger,
     *,
+    fiscal_years_from: Collection[Month] = (),
     closed_through: Month | None = None,
     replace: bool = False,
 ) -> LoadedLedger:
     """Write the ledger in one transaction and refresh its snapshots.
 
-    With `replace` it takes the place of the tenant's ledger. Contacts, claims and closed months
-    stay as they were unless new ones are given.
+    With `replace` it takes the place of the tenant's ledger. Contacts, claims, closed months and
+    the months with which fiscal years began out of turn stay as they were unless new ones are
+    given.
 
     Raises:
         TenantExistsError: the tenant is in the ledger and `replace` is false.
     """
-    tables = _ledger_tables(settings, ledger, closed_through)
+    tables = _ledger_tables(settings, ledger, fiscal_years_from, closed_through)
     return load_ledger(url, [tables], replace=replace)
 
 
 def _ledger_tables(
-    settings: TenantSettings, ledger: TenantLedger, closed_through: Month | None
+    settings: TenantSettings,
+    ledger: TenantLedger,
+    fiscal_years_from: Collection[Month],
+    closed_through: Month | None,
 ) -> LedgerTables:
     tenant = {"tenant_id": settings.tenant_id}
     rows: dict[str, list[dict[str, object]]] = {
@@ -111,6 +118,11 @@ def _ledger_tables(
             for line_no, line in enumerate(entry.lines, start=1)
         ],
     }
+    if fiscal_years_from:
+        rows["fiscal_year_changes"] = [
+            tenant | {"first_month": month.start, "closing_day": settings.closing_day}
+            for month in sorted(set(fiscal_years_from))
+        ]
     if ledger.contacts:
         rows["contacts"] = [
             tenant | {"contact_no": number, "name": contact.name, "email": contact.email}
@@ -124,9 +136,17 @@ def _ledger_tables(
             for claim in ledger.claims
         ]
     if closed_through is not None:
-        first = min((Month.of(entry.posted_on) for entry in ledger.entries), default=closed_through)
+        first = min(
+            (_month_of(entry.posted_on, settings.closing_day) for entry in ledger.entries),
+            default=closed_through,
+        )
         rows["month_closings"] = [
             tenant | {"month": first.plus(elapsed).start}
             for elapsed in range(closed_through.ordinal - first.ordinal + 1)
         ]
     return {name: pa.Table.from_pylist(rows[name], TABLES[name]) for name in rows}
+
+
+def _month_of(day: datetime.date, closing_day: int) -> Month:
+    """What is posted after the closing day is the next month's."""
+    return Month.of(day).plus(1 if day.day > closing_day else 0)

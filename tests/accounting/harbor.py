@@ -11,12 +11,13 @@ from reports_pipeline.accounting.accounts import AccountClass as Class
 from reports_pipeline.accounting.charts import Account, default_chart
 from reports_pipeline.accounting.journal import EntryKind
 from reports_pipeline.accounting.periods import Month
+from tests.accounting.calendars import years_from
 from tests.accounting.extracts import company
 from tests.accounting.worksheets import Journal, Worksheet
 
 ACCOUNTS = (
     *default_chart("en"),
-    Account("7540", "Amortization of organization costs", Class.NON_OPERATING_EXPENSES),
+    Account("7541", "Amortization of organization costs", Class.AMORTIZATION_OF_DEFERRED_ASSETS),
 )
 _entry = Journal(ACCOUNTS).entry
 
@@ -102,7 +103,7 @@ _CLOSING = _entry(
 
 HARBOR = Worksheet(
     company=replace(
-        company("harbor"),
+        company("harbor", calendar=years_from("2025-10", "2026-04")),
         name="Harbor Tours Inc.",
         language="en",
         currency="USD",

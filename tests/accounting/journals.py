@@ -1,8 +1,8 @@
-"""Hypothesis strategies: companies that post anything balanced, in any month."""
+"""Hypothesis strategies: companies that post anything balanced, on any day of any years."""
 
 from __future__ import annotations
 
-import datetime
+from datetime import timedelta
 
 from hypothesis import strategies as st
 
@@ -15,11 +15,13 @@ from reports_pipeline.accounting.journal import (
     JournalLine,
 )
 from reports_pipeline.accounting.periods import Month
+from tests.accounting.calendars import MONTH_END, Anchor, Calendar
 from tests.accounting.extracts import Bookkeeping, company
 
-# One account a class, and two of those whose order and sums matter most.
+# One account a class, and two of those whose order and sums matter most. Codes run across the
+# order of classes, so that the one order is never the other.
 CHART = tuple(
-    Account(f"{number:02d}{suffix}", f"{account_class}{suffix}", account_class)
+    Account(f"{number * 37 % 89:02d}{suffix}", f"{account_class}{suffix}", account_class)
     for suffix, classes in {
         "b": tuple(AccountClass),
         "a": (
@@ -33,10 +35,24 @@ CHART = tuple(
     if account_class in classes
 )
 _CASH = [a.account_code for a in CHART if a.account_class is AccountClass.CASH_AND_DEPOSITS]
-# Entries of more than two and a half years reach over three fiscal years.
-_MONTHS_BACK = 30
+# The year of the month a year ago begins up to 23 months back; older entries are brought forward.
+_MONTHS_BACK = 36
 
 months = st.builds(Month, year=st.integers(2020, 2030), month=st.integers(1, 12))
+
+
+@st.composite
+def calendars(draw: st.DrawFn, month: Month) -> Calendar:
+    """Any years around a month: from any month on, cut short or changed, closed on any day."""
+    anchors = st.builds(
+        Anchor,
+        first_month=st.integers(-_MONTHS_BACK, 14).map(month.plus),
+        closing_day=st.sampled_from([MONTH_END, 20]) | st.integers(1, 28),
+    )
+    drawn = st.lists(
+        anchors, min_size=1, max_size=3, unique_by=lambda anchor: anchor.first_month.ordinal
+    )
+    return Calendar(tuple(draw(drawn)))
 
 
 @st.composite
@@ -47,8 +63,9 @@ def entries(draw: st.DrawFn, month: Month) -> JournalEntry:
     lines = [JournalLine(first, -sum(amounts))]
     lines += [JournalLine(draw(codes), amount) for amount in amounts]
     posted_in = month.plus(-draw(st.integers(-1, _MONTHS_BACK)))
+    days_after_the_first = draw(st.sampled_from([0, 19, 20, 27]) | st.integers(0, 30))
     return JournalEntry(
-        posted_on=posted_in.start + datetime.timedelta(days=draw(st.integers(0, 27))),
+        posted_on=posted_in.start + timedelta(days=days_after_the_first),
         entry_id=draw(st.integers(1, 10**6)),
         memo="",
         lines=tuple(lines),
@@ -60,7 +77,7 @@ def entries(draw: st.DrawFn, month: Month) -> JournalEntry:
 @st.composite
 def bookkeepings(draw: st.DrawFn, month: Month, tenant_id: str) -> Bookkeeping:
     return Bookkeeping(
-        company=company(tenant_id, draw(st.integers(1, 12))),
+        company=company(tenant_id, calendar=draw(calendars(month))),
         accounts=CHART,
         entries=tuple(draw(st.lists(entries(month), max_size=12))),
     )

@@ -21,7 +21,7 @@ ACCOUNTS = (
     Account("5191", "棚卸減耗損", Class.COST_OF_SALES),
     Account("5192", "商品評価損", Class.COST_OF_SALES),
     Account("6131", "賞与引当金繰入額", Class.SELLING_GENERAL_ADMINISTRATIVE),
-    Account("6431", "ソフトウェア償却", Class.SELLING_GENERAL_ADMINISTRATIVE),
+    Account("6431", "ソフトウェア償却", Class.DEPRECIATION),
 )
 _entry = Journal(ACCOUNTS).entry
 

@@ -7,7 +7,12 @@ from collections.abc import Sequence
 from reports_pipeline.accounting.assembly import tenant_reports
 from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.accounting.reports import Statement, StatementKind, TenantReports
+from reports_pipeline.accounting.reports import (
+    Statement,
+    StatementKind,
+    StatementLine,
+    TenantReports,
+)
 from reports_pipeline.accounting.statements import build_statements
 from tests.accounting.extracts import Bookkeeping, extract_of
 
@@ -20,6 +25,15 @@ def reports_of(extract: LedgerExtract) -> list[TenantReports]:
 def statement(books: Bookkeeping, month: Month, kind: StatementKind) -> Statement:
     (reports,) = reports_of(extract_of(month, [books]))
     return reports.statement(kind)
+
+
+def line_of(found: Statement, key: str) -> StatementLine:
+    [line] = [line for line in found.lines if line.key == key]
+    return line
+
+
+def account_of(found: Statement, code: str) -> StatementLine:
+    return line_of(found, f"account:{code}")
 
 
 def lines(statement: Statement, columns: Sequence[str]) -> list[str]:

@@ -5,7 +5,7 @@ What the engine computes with arrays for a batch must be exactly this.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 
 from reports_pipeline.accounting.accounts import AccountClass, Section
@@ -13,11 +13,11 @@ from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineKind, Statement, StatementKind, StatementLine
-from tests.accounting.extracts import Bookkeeping, posted
+from tests.accounting.extracts import Bookkeeping
 
-# Four columns and the twelve months of the trend.
+# Five columns and the twelve months of the trend.
 Amounts = list[int]
-NOTHING: Amounts = [0] * 16
+NOTHING: Amounts = [0] * 17
 
 HEADING, SUBTOTAL, TOTAL = LineKind.HEADING, LineKind.SUBTOTAL, LineKind.TOTAL
 
@@ -36,8 +36,8 @@ def total(amounts: Iterable[Amounts]) -> Amounts:
 class Reference:
     def __init__(self, books: Bookkeeping, month: Month) -> None:
         self.month = month
-        self.start_month = books.company.fiscal_year_start_month
-        self.entries = posted(books.entries, month)
+        self.calendar = books.company.calendar
+        self.entries = books.posted(month)
         self.accounts = sorted(
             books.accounts,
             key=lambda account: (
@@ -45,59 +45,51 @@ class Reference:
                 account.account_code,
             ),
         )
-        months = [Month.of(entry.posted_on) for entry in self.entries]
-        year_start = month.fiscal_year_start(self.start_month)
-        self.has_prior = any(m < month for m in months)
-        opened = [
-            sum(
-                line.amount
-                for entry in self.entries
-                for line in entry.lines
-                if entry.kind is EntryKind.OPENING
-                and Month.of(entry.posted_on) >= year_start
-                and line.account_code == account.account_code
-            )
-            for account in self.accounts
-        ]
-        self.has_opening = any(m < year_start for m in months) or any(opened)
+        months = [each for each, _ in self.entries]
+        year_start = self.year_start(month)
+        self.has_prior = any(each <= month.plus(-1) for each in months)
+        self.has_prior_year = any(each <= month.plus(-12) for each in months)
+        opened = [self.opened(account, year_start, month) for account in self.accounts]
+        self.has_opening = any(each < year_start for each in months) or any(opened)
         self.lines: list[StatementLine] = []
 
-    # Amounts of an account, debit less credit.
+    # Amounts of an account, debit less credit, over the months from `first` to `last`, both in it.
+
+    def amount(
+        self, account: Account, kinds: Sequence[EntryKind], first: Month | None, last: Month
+    ) -> int:
+        return sum(
+            line.amount
+            for month, entry in self.entries
+            for line in entry.lines
+            if line.account_code == account.account_code
+            and entry.kind in kinds
+            and (first is None or first <= month)
+            and month <= last
+        )
 
     def posted(self, account: Account, first: Month | None, last: Month) -> int:
-        """Over the months from `first` to `last`, both in it."""
-        return sum(
-            line.amount
-            for entry in self.entries
-            for line in entry.lines
-            if line.account_code == account.account_code
-            and entry.kind is not EntryKind.CLOSING
-            and (first is None or first <= Month.of(entry.posted_on))
-            and Month.of(entry.posted_on) <= last
-        )
+        return self.amount(account, [EntryKind.NORMAL, EntryKind.OPENING], first, last)
 
     def opened(self, account: Account, first: Month, last: Month) -> int:
-        return sum(
-            line.amount
-            for entry in self.entries
-            for line in entry.lines
-            if line.account_code == account.account_code
-            and entry.kind is EntryKind.OPENING
-            and first <= Month.of(entry.posted_on) <= last
-        )
+        return self.amount(account, [EntryKind.OPENING], first, last)
+
+    def happened(self, account: Account, first: Month, last: Month) -> int:
+        return self.amount(account, [EntryKind.NORMAL], first, last)
 
     def year_start(self, month: Month) -> Month:
-        return month.fiscal_year_start(self.start_month)
+        return self.calendar.year_start(month)
 
     def trend(self) -> list[Month]:
         return [self.month.plus(-back) for back in range(11, -1, -1)]
 
     def flows(self, flow: Callable[[Month, Month], int]) -> Amounts:
         """The columns of what `flow` says of periods."""
-        month, prior = self.month, self.month.plus(-1)
+        month, prior, prior_year = self.month, self.month.plus(-1), self.month.plus(-12)
         return [
             flow(month, month),
             flow(prior, prior),
+            flow(prior_year, prior_year),
             flow(self.year_start(month), month),
             0,
             *[flow(each, each) for each in self.trend()],
@@ -107,6 +99,7 @@ class Reference:
         return [
             at_end(self.month),
             at_end(self.month.plus(-1)),
+            at_end(self.month.plus(-12)),
             0,
             opening,
             *[at_end(each) for each in self.trend()],
@@ -125,9 +118,10 @@ class Reference:
                 level=level,
                 current=amounts[0],
                 prior=amounts[1],
-                year_to_date=amounts[2],
-                opening=amounts[3],
-                trend=tuple(amounts[4:]),
+                prior_year=amounts[2],
+                year_to_date=amounts[3],
+                opening=amounts[4],
+                trend=tuple(amounts[5:]),
             )
         )
 
@@ -170,6 +164,7 @@ class Reference:
                 line,
                 current=existing(line.current, line),
                 prior=existing(line.prior, line, self.has_prior),
+                prior_year=existing(line.prior_year, line, self.has_prior_year),
                 year_to_date=existing(line.year_to_date, line, not balances),
                 opening=existing(line.opening, line, balances and self.has_opening),
             )
@@ -181,6 +176,8 @@ class Reference:
     # Statements.
 
     def section_flows(self, section: Section) -> list[tuple[Account, Amounts]]:
+        """The accounts of a section of the income statement by their codes."""
+
         def amounts(account: Account) -> Amounts:
             return self.flows(
                 lambda first, last: section.side.value * self.posted(account, first, last)
@@ -188,7 +185,7 @@ class Reference:
 
         return [
             (account, amounts(account))
-            for account in self.accounts
+            for account in sorted(self.accounts, key=lambda account: account.account_code)
             if account.account_class.section is section
         ]
 
@@ -318,12 +315,28 @@ class Reference:
         self.line("total_liabilities_and_net_assets", TOTAL, 0, plus(liabilities, net_assets))
         return self.finish(StatementKind.BALANCE_SHEET)
 
+    def cash(self) -> list[Account]:
+        return [a for a in self.accounts if a.account_class is AccountClass.CASH_AND_DEPOSITS]
+
+    def opening_cash(self) -> Amounts:
+        """What was there at the start, and what opening entries brought during a period."""
+        return self.flows(
+            lambda first, last: sum(
+                self.posted(account, None, first.plus(-1)) + self.opened(account, first, last)
+                for account in self.cash()
+            )
+        )
+
+    def closing_cash(self) -> Amounts:
+        return self.flows(
+            lambda _first, last: sum(self.posted(account, None, last) for account in self.cash())
+        )
+
     def cash_flow(self) -> Statement:
-        cash = [a for a in self.accounts if a.account_class is AccountClass.CASH_AND_DEPOSITS]
-        codes = {account.account_code for account in cash}
+        codes = {account.account_code for account in self.cash()}
         cash_entries = [
-            entry
-            for entry in self.entries
+            (month, entry)
+            for month, entry in self.entries
             if entry.kind is EntryKind.NORMAL
             and any(line.account_code in codes for line in entry.lines)
         ]
@@ -333,31 +346,127 @@ class Reference:
                 return self.flows(
                     lambda first, last: sum(
                         getattr(line, side)
-                        for entry in cash_entries
+                        for month, entry in cash_entries
                         for line in entry.lines
-                        if line.account_code == account.account_code
-                        and first <= Month.of(entry.posted_on) <= last
+                        if line.account_code == account.account_code and first <= month <= last
                     )
                 )
 
-            return [(a, amounts(a)) for a in self.accounts if a not in cash]
+            return [(a, amounts(a)) for a in self.accounts if a.account_code not in codes]
 
-        def at_start(account: Account) -> Amounts:
-            return self.flows(
-                lambda first, last: (
-                    self.posted(account, None, first.plus(-1)) + self.opened(account, first, last)
-                )
-            )
-
-        def at_end(account: Account) -> Amounts:
-            return self.flows(lambda _first, last: self.posted(account, None, last))
-
-        self.line("opening_cash", TOTAL, 0, total(map(at_start, cash)))
+        self.line("opening_cash", TOTAL, 0, self.opening_cash())
         inflows = self.section("inflows", counterparts("credit"), always=True)
         outflows = self.section("outflows", counterparts("debit"), always=True)
         self.line("net_cash_change", TOTAL, 0, plus(inflows, outflows, -1))
-        self.line("closing_cash", TOTAL, 0, total(map(at_end, cash)))
+        self.line("closing_cash", TOTAL, 0, self.closing_cash())
         return self.finish(StatementKind.CASH_FLOW)
+
+    def indirect_cash_flow(self) -> Statement:
+        of = AccountClass
+        in_income_statement = [c for c in of if c.section.in_income_statement]
+        depreciation = (
+            of.DEPRECIATION,
+            of.DEPRECIATION_IN_COST_OF_SALES,
+            of.AMORTIZATION_OF_DEFERRED_ASSETS,
+        )
+        interest_received, interest_paid = of.INTEREST_AND_DIVIDEND_INCOME, of.INTEREST_EXPENSE
+        disposals = (of.GAIN_ON_DISPOSAL_OF_ASSETS, of.LOSS_ON_DISPOSAL_OF_ASSETS)
+
+        def cash(*classes: AccountClass) -> Amounts:
+            """What cash gained by all that is posted to accounts of these classes."""
+            accounts = [a for a in self.accounts if a.account_class in classes]
+            return self.flows(
+                lambda first, last: -sum(self.happened(a, first, last) for a in accounts)
+            )
+
+        def without(*classes: AccountClass) -> Amounts:
+            return plus(NOTHING, cash(*classes), -1)
+
+        def lines(amounts_of: dict[str, Amounts]) -> Amounts:
+            for key, amounts in amounts_of.items():
+                self.line(key, LineKind.ACCOUNT, 1, amounts)
+            return total(amounts_of.values())
+
+        self.line("operating_activities", HEADING, 0)
+        subtotal = lines(
+            {
+                "profit_before_tax_in_cash_flow": cash(
+                    *[c for c in in_income_statement if c is not of.INCOME_TAXES]
+                ),
+                "depreciation_and_amortization": without(*depreciation),
+                "change_in_allowance_for_doubtful_accounts": cash(
+                    of.ALLOWANCE_FOR_DOUBTFUL_ACCOUNTS
+                ),
+                "interest_and_dividend_income_excluded": without(interest_received),
+                "interest_expense_excluded": without(interest_paid),
+                "disposal_of_assets_excluded": without(*disposals),
+                "change_in_trade_receivables": cash(of.TRADE_RECEIVABLES),
+                "change_in_inventories": cash(of.INVENTORIES),
+                "change_in_trade_payables": cash(of.TRADE_PAYABLES),
+                "change_in_other_assets_and_liabilities": cash(
+                    of.OTHER_CURRENT_ASSETS,
+                    of.OTHER_CURRENT_LIABILITIES,
+                    of.OTHER_NONCURRENT_LIABILITIES,
+                ),
+            }
+        )
+        self.line("subtotal_of_operating_activities", SUBTOTAL, 1, subtotal)
+        settled = lines(
+            {
+                "interest_and_dividends_received": cash(interest_received),
+                "interest_paid": cash(interest_paid),
+                "income_taxes_paid": cash(
+                    of.INCOME_TAXES,
+                    of.INCOME_TAXES_PAYABLE,
+                    of.INCOME_TAXES_RECEIVABLE,
+                    of.DEFERRED_TAX_ASSETS,
+                    of.DEFERRED_TAX_LIABILITIES,
+                ),
+            }
+        )
+        operating = plus(subtotal, settled)
+        self.line("total_operating_activities", SUBTOTAL, 0, operating)
+
+        self.line("investing_activities", HEADING, 0)
+        investing = lines(
+            {
+                "fixed_assets": cash(
+                    of.PROPERTY_PLANT_EQUIPMENT,
+                    of.ACCUMULATED_DEPRECIATION,
+                    of.INTANGIBLE_ASSETS,
+                    of.DEFERRED_ASSETS,
+                    *depreciation,
+                    *disposals,
+                ),
+                "short_term_investments_in_cash_flow": cash(of.SHORT_TERM_INVESTMENTS),
+                "investments_and_other_assets_in_cash_flow": cash(
+                    of.INVESTMENTS_AND_OTHER_ASSETS, of.VALUATION_AND_TRANSLATION
+                ),
+            }
+        )
+        self.line("total_investing_activities", SUBTOTAL, 0, investing)
+
+        self.line("financing_activities", HEADING, 0)
+        financing = lines(
+            {
+                "change_in_short_term_borrowings": cash(of.SHORT_TERM_BORROWINGS),
+                "change_in_long_term_borrowings": cash(of.LONG_TERM_BORROWINGS),
+                "repayment_of_lease_obligations": cash(of.LEASE_OBLIGATIONS),
+                "issuance_of_shares": cash(
+                    of.CAPITAL_STOCK, of.CAPITAL_SURPLUS, of.SHARE_ACQUISITION_RIGHTS
+                ),
+                "change_in_treasury_stock": cash(of.TREASURY_STOCK),
+                "dividends_paid": cash(
+                    of.RETAINED_EARNINGS_BROUGHT_FORWARD, of.OTHER_RETAINED_EARNINGS
+                ),
+            }
+        )
+        self.line("total_financing_activities", SUBTOTAL, 0, financing)
+
+        self.line("net_cash_change", TOTAL, 0, total([operating, investing, financing]))
+        self.line("opening_cash", TOTAL, 0, self.opening_cash())
+        self.line("closing_cash", TOTAL, 0, self.closing_cash())
+        return self.finish(StatementKind.INDIRECT_CASH_FLOW)
 
     def statements(self) -> tuple[Statement, ...]:
         return (
@@ -365,4 +474,5 @@ class Reference:
             self.balance_sheet(),
             self.expense_analysis(),
             self.cash_flow(),
+            self.indirect_cash_flow(),
         )

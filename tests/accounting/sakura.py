@@ -8,11 +8,13 @@ from __future__ import annotations
 
 import datetime
 import itertools
+from dataclasses import replace
 
 from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Claim
+from tests.accounting.calendars import Calendar
 from tests.accounting.extracts import Bookkeeping, company
 
 APRIL, MAY = Month(2026, 4), Month(2026, 5)
@@ -78,3 +80,14 @@ SAKURA = Bookkeeping(
         )
     ],
 )
+
+
+def posting(
+    *entries: JournalEntry, start_month: int = 4, calendar: Calendar | None = None
+) -> Bookkeeping:
+    """A company that posted nothing but these."""
+    return replace(
+        SAKURA,
+        company=company(fiscal_year_start_month=start_month, calendar=calendar),
+        entries=list(entries),
+    )

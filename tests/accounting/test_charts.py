@@ -5,11 +5,24 @@ from __future__ import annotations
 import pytest
 
 from reports_pipeline.accounting.accounts import AccountClass
-from reports_pipeline.accounting.charts import default_chart
+from reports_pipeline.accounting.charts import default_chart, suggested_class
 
 
 def test_every_class_has_an_account() -> None:
     assert {account.account_class for account in default_chart("ja")} == set(AccountClass)
+
+
+@pytest.mark.parametrize(
+    ("name", "suggested"),
+    [
+        ("普通預金", AccountClass.CASH_AND_DEPOSITS),
+        ("Interest expenses", AccountClass.INTEREST_EXPENSE),
+        ("普通預金 みずほ", None),
+        ("", None),
+    ],
+)
+def test_a_name_of_the_chart_suggests_its_class(name: str, suggested: AccountClass | None) -> None:
+    assert suggested_class(name) is suggested
 
 
 def test_codes_are_distinct_and_in_order() -> None:

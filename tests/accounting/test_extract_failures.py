@@ -188,7 +188,7 @@ def test_rows_of_a_tenant_that_is_no_company(extract: LedgerExtract) -> None:
     companies = extract.companies[~of_sakura(extract.companies)]
     extract = replace(extract, companies=companies.reset_index(drop=True))
     assert extract_failures(extract) == [
-        TenantFailure("sakura", FailureCode.UNKNOWN_TENANT, {"table": "accounts"})
+        TenantFailure("sakura", FailureCode.UNKNOWN_TENANT, {"table": "fiscal_years"})
     ]
     assert set(build_statements(extract)["tenant_id"]) == {"ume"}
 

@@ -4,12 +4,15 @@ from dataclasses import replace
 
 import pytest
 
+from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import StatementKind
 from tests.accounting.extracts import company
 from tests.accounting.printing import lines, statement
 from tests.accounting.sakura import (
     APRIL,
+    CASH,
     CLOSING_OF_LAST_YEAR,
     LAST_YEAR,
     MAY,
@@ -17,6 +20,7 @@ from tests.accounting.sakura import (
     SAKURA,
     THIS_YEAR,
     entry,
+    posting,
 )
 
 COLUMNS = ["current", "prior", "year_to_date"]
@@ -43,6 +47,23 @@ def test_may_of_sakura() -> None:
         "profit_before_tax -360,000 990,000 630,000",
         "net_profit -360,000 990,000 630,000",
     ]
+
+
+def test_accounts_stand_by_their_codes_whatever_their_class() -> None:
+    """支払利息 before 手形売却損, 減価償却費 before 研究開発費: as in the tenant's own chart."""
+    amounts = {"4190": 1, "4120": -20, "6450": 2, "6430": 3, "6440": 4, "7520": 5, "7510": 6}
+    chart = (
+        *SAKURA.accounts,
+        Account("4195", "受取手数料", AccountClass.NET_SALES),
+        Account("5105", "工場減価償却費", AccountClass.DEPRECIATION_IN_COST_OF_SALES),
+    )
+    of_chart = {"4195": -7, "5105": 8, "5120": 9}
+    books = replace(
+        posting(entry("2026-05-01", {**amounts, **of_chart, CASH: -11})), accounts=chart
+    )
+    income_statement = statement(books, MAY, StatementKind.INCOME_STATEMENT)
+    codes = [line.key for line in income_statement.lines if line.key.startswith("account:")]
+    assert codes == [f"account:{code}" for code in sorted({**amounts, **of_chart})]
 
 
 def test_first_month_of_a_fiscal_year_compares_with_the_last_of_the_year_before() -> None:

@@ -41,6 +41,22 @@ def test_statements_of_any_books_are_the_obvious_ones(
 
 
 @given(batches())
+@settings(max_examples=25, deadline=None)
+def test_what_is_older_than_two_years_may_stand_in_one_month(
+    batch: tuple[Month, list[Bookkeeping]],
+) -> None:
+    """The year of the month a year ago begins 23 months before the reported one at the latest."""
+    month, books = batch
+    extract = extract_of(month, books)
+    movements = extract.movements
+    summed = movements.assign(month=movements["month"].clip(lower=month.plus(-24).ordinal))
+    summed = summed.groupby(["tenant_id", "account_code", "month"], as_index=False).sum()
+    pd.testing.assert_frame_equal(
+        build_statements(replace(extract, movements=summed)), build_statements(extract)
+    )
+
+
+@given(batches())
 @settings(max_examples=60, deadline=None)
 def test_any_books_obey_every_identity(batch: tuple[Month, list[Bookkeeping]]) -> None:
     extract = extract_of(*batch)
@@ -73,6 +89,7 @@ def test_statements_are_in_the_order_of_companies_whatever_that_of_the_tables() 
     extract = extract_of(MAY, books)
     shuffled = replace(
         extract,
+        fiscal_years=extract.fiscal_years.sample(frac=1, random_state=4),
         accounts=extract.accounts.sample(frac=1, random_state=1),
         movements=extract.movements.sample(frac=1, random_state=2),
         cash_flows=extract.cash_flows.sample(frac=1, random_state=3),
@@ -96,6 +113,14 @@ def test_later_movements_are_refused() -> None:
     extract = extract_of(MAY, [SAKURA])
     with pytest.raises(ValueError, match="later movements"):
         build_statements(replace(extract, month=Month(2026, 4)))
+
+
+@pytest.mark.parametrize("currency", ["JPY", "USD", "KWD"])
+def test_amounts_are_minor_units_whatever_their_decimals(currency: str) -> None:
+    books = replace(SAKURA, company=replace(SAKURA.company, currency=currency))
+    pd.testing.assert_frame_equal(
+        build_statements(extract_of(MAY, [books])), build_statements(extract_of(MAY, [SAKURA]))
+    )
 
 
 def test_amounts_beyond_the_precision_of_floats_are_exact() -> None:

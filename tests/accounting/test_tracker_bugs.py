@@ -18,17 +18,18 @@ from openpyxl import load_workbook
 from reports_pipeline.accounting.accounts import AccountClass, Side
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.controls import check_identities, identity_failures
-from reports_pipeline.accounting.journal import EntryKind, JournalEntry
+from reports_pipeline.accounting.journal import EntryKind
 from reports_pipeline.accounting.money import to_minor_units
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.accounting.reports import Statement, StatementKind, StatementLine
+from reports_pipeline.accounting.reports import StatementKind, TenantReports
 from reports_pipeline.accounting.statements import build_statements
 from reports_pipeline.documents.bundle import render_workbooks
 from reports_pipeline.documents.formats import format_amount
-from reports_pipeline.documents.layouts import PDF_REPORTS
-from reports_pipeline.documents.tables import ColumnChart
+from reports_pipeline.documents.layouts import PDF_REPORTS, statement_report
+from reports_pipeline.documents.tables import ColumnChart, Report
+from tests.accounting.calendars import years_from
 from tests.accounting.extracts import Bookkeeping, company, extract_of
-from tests.accounting.printing import lines, reports_of, statement
+from tests.accounting.printing import account_of, line_of, lines, reports_of, statement
 from tests.accounting.sakura import (
     ACCUMULATED_DEPRECIATION,
     APRIL,
@@ -47,49 +48,27 @@ from tests.accounting.sakura import (
     SALES_ALLOWANCES,
     THIS_YEAR,
     entry,
+    posting,
 )
+from tests.accounting.shop import FIRST_SALE, SALES_OF, SHOP, sales
 
 INCOME_STATEMENT, BALANCE_SHEET = StatementKind.INCOME_STATEMENT, StatementKind.BALANCE_SHEET
 EXPENSE_ANALYSIS, CASH_FLOW = StatementKind.EXPENSE_ANALYSIS, StatementKind.CASH_FLOW
+INDIRECT_CASH_FLOW = StatementKind.INDIRECT_CASH_FLOW
 
 UNCLOSED = replace(SAKURA, entries=[*LAST_YEAR, *THIS_YEAR])
 
 
-def posting(*entries: JournalEntry, start_month: int = 4) -> Bookkeeping:
-    """A company that posted nothing but these."""
-    return replace(
-        SAKURA, company=company(fiscal_year_start_month=start_month), entries=list(entries)
-    )
-
-
-def line_of(found: Statement, key: str) -> StatementLine:
-    [line] = [line for line in found.lines if line.key == key]
-    return line
-
-
-def account_of(found: Statement, code: str) -> StatementLine:
-    return line_of(found, f"account:{code}")
+def printed_reports(reports: TenantReports) -> dict[str, Report]:
+    """The reports of all statements, by their names."""
+    layouts = [layout for layouts in PDF_REPORTS.values() for layout in layouts]
+    printed = [statement_report(layout, reports) for layout in layouts]
+    return {report.name: report for report in printed}
 
 
 def identities_hold(books: Bookkeeping, month: Month) -> bool:
     extract = extract_of(month, [books])
     return identity_failures(check_identities(extract, build_statements(extract))) == []
-
-
-# A sale in each of 36 months, each of another power of two: a sum tells which months it is made of.
-FIRST_SALE = Month(2024, 1)
-SALES_OF = {FIRST_SALE.plus(number): 2**number for number in range(36)}
-SHOP = posting(
-    *(
-        entry(f"{month}-15", {DEPOSITS: amount, SALES: -amount})
-        for month, amount in SALES_OF.items()
-    )
-)
-
-
-def sales(first: Month, last: Month) -> int:
-    """Those from the first to the last month, both included."""
-    return sum(amount for month, amount in SALES_OF.items() if first <= month <= last)
 
 
 @pytest.mark.parametrize("books", [SAKURA, UNCLOSED], ids=["closed", "unclosed"])
@@ -127,6 +106,16 @@ def test_a_back_dated_entry_changes_every_balance_after_it() -> None:
     assert (brought_forward.prior, brought_forward.opening) == (293_000, 293_000)
     assert line_of(statement(late, MAY, CASH_FLOW), "opening_cash").current == 2_633_000
     assert line_of(statement(late, APRIL, CASH_FLOW), "opening_cash").current == 1_293_000
+
+
+def test_a_back_dated_entry_of_last_year_changes_the_same_month_last_year() -> None:
+    """erpnext 36112 once more: the column of last year is no copy of what was shown then."""
+    back_dated = entry("2025-05-20", {RENT: 7_000, DEPOSITS: -7_000})
+    late = replace(SAKURA, entries=[*SAKURA.entries, back_dated])
+    [reports] = reports_of(extract_of(MAY, [late]))
+    assert account_of(reports.statement(BALANCE_SHEET), DEPOSITS).prior_year == 793_000
+    assert account_of(reports.statement(INCOME_STATEMENT), RENT).prior_year == 7_000
+    assert line_of(reports.statement(INDIRECT_CASH_FLOW), "closing_cash").prior_year == 993_000
 
 
 def test_an_opening_entry_counts_whatever_its_date_in_the_year() -> None:
@@ -225,6 +214,55 @@ def test_profits_of_earlier_years_are_brought_forward_closed_or_not(
     assert identities_hold(books, MAY)
 
 
+def test_a_year_that_ends_within_a_month_has_the_first_half_of_its_last_month() -> None:
+    """erpnext 6333: with a year that ends on 15 September, what was posted from 1 September to the
+    15th was in no statement."""
+    books = posting(
+        entry("2025-09-15", {CASH: 1, SALES: -1}),
+        entry("2025-09-16", {CASH: 20, SALES: -20}),
+        entry("2026-08-31", {CASH: 300, SALES: -300}),
+        entry("2026-09-01", {CASH: 4_000, SALES: -4_000}),
+        entry("2026-09-15", {CASH: 50_000, SALES: -50_000}),
+        entry("2026-09-16", {CASH: 600_000, SALES: -600_000}),
+        calendar=years_from("2025-10", closing_day=15),
+    )
+    shown = {}
+    for month in (Month(2026, 9), Month(2026, 10)):
+        [reports] = reports_of(extract_of(month, [books]))
+        sheet = reports.statement(BALANCE_SHEET)
+        shown[month.month] = {
+            "sales": account_of(reports.statement(INCOME_STATEMENT), SALES).year_to_date,
+            "receipts": account_of(reports.statement(CASH_FLOW), SALES).year_to_date,
+            "of the year": line_of(sheet, "net_profit_for_year").current,
+            "earlier": line_of(sheet, "retained_earnings_brought_forward").current,
+            "cash": account_of(sheet, CASH).current,
+        }
+    last, first = 54_320, 600_000
+    assert shown == {
+        9: {"sales": last, "receipts": last, "of the year": last, "earlier": 1, "cash": 54_321},
+        10: {
+            "sales": first,
+            "receipts": first,
+            "of the year": first,
+            "earlier": 54_321,
+            "cash": 654_321,
+        },
+    }
+
+
+def test_a_year_of_less_than_twelve_months_has_all_statements() -> None:
+    """erpnext 22679: a balance sheet of a year from May to December was an error."""
+    books = replace(SHOP, company=company(calendar=years_from("2020-05", "2026-01")))
+    december = Month(2025, 12)
+    [reports] = reports_of(extract_of(december, [books]))
+    assert list(printed_reports(reports)) == list(StatementKind)
+    for kind in (INCOME_STATEMENT, CASH_FLOW):
+        found = account_of(reports.statement(kind), SALES)
+        assert found.year_to_date == sales(Month(2025, 5), december)
+    for month in (december, december.plus(1)):
+        assert identities_hold(books, month)
+
+
 @pytest.mark.parametrize("start_month", range(1, 13))
 def test_the_year_to_date_begins_with_the_companys_own_year(start_month: int) -> None:
     """erpnext 49490: April to March was built in, whatever year the company had."""
@@ -280,9 +318,8 @@ def test_charts_have_all_twelve_months(number: int) -> None:
     [reports] = reports_of(extract_of(month, [SHOP]))
     assert account_of(reports.statement(INCOME_STATEMENT), SALES).trend == twelve
     for kind in (INCOME_STATEMENT, CASH_FLOW):
-        [chart] = [
-            chart for chart in PDF_REPORTS[kind](reports).charts if isinstance(chart, ColumnChart)
-        ]
+        charts = printed_reports(reports)[kind].charts
+        [chart] = [chart for chart in charts if isinstance(chart, ColumnChart)]
         assert chart.stacks[0].values == twelve
         assert chart.labels == tuple(f"{month.plus(back).month}月" for back in range(-11, 1))
 
@@ -303,7 +340,7 @@ def test_a_company_without_any_expense_has_all_statements() -> None:
     assert lines(statement(books, MAY, EXPENSE_ANALYSIS), ["current"]) == ["total_expenses 0"]
     assert lines(statement(books, MAY, INCOME_STATEMENT), ["current"])[-1] == "net_profit 0"
     [reports] = reports_of(extract_of(MAY, [books]))
-    assert [layout(reports).name for layout in PDF_REPORTS.values()] == list(StatementKind)
+    assert list(printed_reports(reports)) == list(StatementKind)
     assert identities_hold(books, MAY)
 
 
@@ -333,7 +370,7 @@ def test_no_amount_is_shown_under_another_currency() -> None:
     dollars = replace(yen, company=replace(company("us"), currency="USD", language="en"))
     shown = {}
     for reports in reports_of(extract_of(MAY, [yen, dollars])):
-        unit = PDF_REPORTS[INCOME_STATEMENT](reports).facts[0]
+        unit = printed_reports(reports)[INCOME_STATEMENT].facts[0]
         workbook, *_ = render_workbooks(reports, reference="")
         sheet = load_workbook(io.BytesIO(workbook.content), data_only=True).worksheets[0]
         [shown[unit]] = [row[1] for row in sheet.values if row[0] == "売上高" and row[1]]
@@ -415,6 +452,14 @@ def test_every_class_of_account_reaches_the_totals(account_class: AccountClass) 
     [reports] = reports_of(extract_of(MAY, [books]))
     for key in ("total_inflows", "net_cash_change", "closing_cash"):
         assert line_of(reports.statement(CASH_FLOW), key).current == 1_000
+    indirect = reports.statement(INDIRECT_CASH_FLOW)
+    activities = [
+        line_of(indirect, f"total_{activities}_activities").current
+        for activities in ("operating", "investing", "financing")
+    ]
+    assert sorted(activities, key=lambda amount: amount or 0) == [0, 0, 1_000]
+    for key in ("net_cash_change", "closing_cash"):
+        assert line_of(indirect, key).current == 1_000
 
     section = counterpart.section
     is_profit = section.in_income_statement

@@ -10,7 +10,7 @@ from collections import Counter
 import pytest
 
 from reports_pipeline.accounting.controls import check_identities, identity_failures
-from reports_pipeline.accounting.reports import StatementKind
+from reports_pipeline.accounting.reports import Statement, StatementKind
 from reports_pipeline.accounting.statements import build_statements
 from tests.accounting.extracts import extract_of
 from tests.accounting.harbor import HARBOR
@@ -131,8 +131,8 @@ BALANCE_SHEETS = {
         "    普通預金 2,050,000 1,200,000",
         "    売掛金 800,000 500,000",
         "    繰越商品 310,000 240,000",
-        "    前払保険料 28,000 0",
         "    仮払法人税等 0 0",
+        "    前払保険料 28,000 0",
         "    貸倒引当金 -16,000 -8,000",
         "  total_current_assets 3,267,500 2,082,000",
         "  noncurrent_assets",
@@ -168,9 +168,9 @@ BALANCE_SHEETS = {
         "    普通預金 6,625,000 5,200,000",
         "    売掛金 2,850,000 2,400,000",
         "    商品 1,127,000 900,000",
+        "    仮払法人税等 0 0",
         "    前払費用 120,000 0",
         "    仮払消費税等 0 0",
-        "    仮払法人税等 0 0",
         "    貸倒引当金 -28,500 -30,000",
         "  total_current_assets 10,693,500 8,470,000",
         "  noncurrent_assets",
@@ -257,6 +257,85 @@ BALANCE_SHEETS = {
     ],
 }
 
+# 間接法によるキャッシュ・フロー計算書: the year, without the lines of 0.
+INDIRECT_CASH_FLOWS = {
+    "wakaba": [
+        "profit_before_tax_in_cash_flow 648,500",
+        "depreciation_and_amortization 100,000",
+        "change_in_allowance_for_doubtful_accounts 8,000",
+        "interest_expense_excluded 8,000",
+        # 800,000 - 500,000; 310,000 - 240,000; 400,000 - 350,000.
+        "change_in_trade_receivables -300,000",
+        "change_in_inventories -70,000",
+        "change_in_trade_payables 50,000",
+        # 前払保険料 -28,000, 未払利息 2,000, 前受家賃 45,000.
+        "change_in_other_assets_and_liabilities 19,000",
+        "subtotal_of_operating_activities 463,500",
+        "interest_paid -8,000",
+        # Of 194,550, 134,550 are still to be paid.
+        "income_taxes_paid -60,000",
+        "total_operating_activities 395,500",
+        "change_in_short_term_borrowings 400,000",
+        "total_financing_activities 400,000",
+        "net_cash_change 795,500",
+        "opening_cash 1,350,000",
+        "closing_cash 2,145,500",
+    ],
+    "minato": [
+        "profit_before_tax_in_cash_flow 1,470,000",
+        # 453,125 and the software's 120,000.
+        "depreciation_and_amortization 573,125",
+        "change_in_allowance_for_doubtful_accounts -1,500",
+        "interest_and_dividend_income_excluded -24,000",
+        "interest_expense_excluded 57,500",
+        "disposal_of_assets_excluded 46,875",
+        "change_in_trade_receivables -450,000",
+        "change_in_inventories -227,000",
+        "change_in_trade_payables 350,000",
+        # 前払費用 -120,000, 未払費用 -2,500, 未払消費税等 621,000, 賞与引当金 315,000,
+        # 退職給付引当金 150,000.
+        "change_in_other_assets_and_liabilities 963,500",
+        "subtotal_of_operating_activities 2,758,500",
+        "interest_and_dividends_received 24,000",
+        "interest_paid -57,500",
+        # Last year's 250,000, and 300,000 in advance.
+        "income_taxes_paid -550,000",
+        "total_operating_activities 2,175,000",
+        # What the buyer of the older 備品 paid.
+        "fixed_assets 150,000",
+        "total_investing_activities 150,000",
+        # The instalment of next September has become a short-term one.
+        "change_in_short_term_borrowings 500,000",
+        "change_in_long_term_borrowings -1,000,000",
+        "dividends_paid -400,000",
+        "total_financing_activities -900,000",
+        "net_cash_change 1,425,000",
+        "opening_cash 5,200,000",
+        "closing_cash 6,625,000",
+    ],
+    "harbor": [
+        "profit_before_tax_in_cash_flow -376,906",
+        # 1,200.00 and the organization costs' 90.00.
+        "depreciation_and_amortization 129,000",
+        "change_in_allowance_for_doubtful_accounts 9,000",
+        "interest_expense_excluded 7,500",
+        "change_in_trade_receivables -300,000",
+        # Prepaid insurance -320.00, interest that is owed 75.00.
+        "change_in_other_assets_and_liabilities -24,500",
+        "subtotal_of_operating_activities -555,906",
+        "interest_paid -7,500",
+        "total_operating_activities -563,406",
+        # The vehicle and the organization costs.
+        "fixed_assets -1,290,000",
+        "total_investing_activities -1,290,000",
+        "change_in_short_term_borrowings 500,000",
+        "issuance_of_shares 2,000,000",
+        "total_financing_activities 2,500,000",
+        "net_cash_change 646,594",
+        "closing_cash 646,594",
+    ],
+}
+
 WORKSHEETS = [
     pytest.param(worksheet, id=worksheet.company.tenant_id)
     for worksheet in (WAKABA, MINATO, HARBOR)
@@ -297,6 +376,17 @@ def test_the_balance_sheet_at_the_years_end(worksheet: Worksheet, closed: bool) 
     )
     expected = BALANCE_SHEETS[worksheet.company.tenant_id]
     assert lines(balance_sheet, ["current", "opening"]) == expected
+
+
+@closed_or_not
+@pytest.mark.parametrize("worksheet", WORKSHEETS)
+def test_the_indirect_cash_flow_of_the_year(worksheet: Worksheet, closed: bool) -> None:
+    cash_flow = statement(
+        worksheet.books(closed=closed), worksheet.last_month, StatementKind.INDIRECT_CASH_FLOW
+    )
+    expected = INDIRECT_CASH_FLOWS[worksheet.company.tenant_id]
+    moved = Statement(cash_flow.kind, tuple(line for line in cash_flow.lines if line.year_to_date))
+    assert [line.strip() for line in lines(moved, ["year_to_date"])] == expected
 
 
 @closed_or_not

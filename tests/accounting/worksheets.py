@@ -10,8 +10,7 @@ from dataclasses import dataclass
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.accounting.reports import Company
-from tests.accounting.extracts import Bookkeeping
+from tests.accounting.extracts import Bookkeeping, Tenant
 
 _ids = itertools.count(1)
 
@@ -44,7 +43,7 @@ class Journal:
 
 @dataclass(frozen=True)
 class Worksheet:
-    company: Company
+    company: Tenant
     accounts: Sequence[Account]
     last_month: Month  # of the fiscal year
     transactions: Sequence[JournalEntry]  # opening balances, and what was posted during the year

@@ -8,15 +8,18 @@ from pathlib import Path
 from typing import Any
 
 from assets.monthly_reports import STAGES
-from assets.tenant_batch import StageResult, StageWork
+from assets.tenant_batch import StageResult, StageWork, TenantSelection
 from reports_pipeline.delivery.messages import MailSettings
+from resources.accounting_engines import AccountingEngine, BeancountEngine
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.document_store import LocalDocumentStore
+from resources.journal import Journals
 from resources.ledger import PostgresLedger
 from resources.mailer import OutboxMailer
 from resources.report_register import ReportRegister
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
+from resources.verification import StatementVerifier
 from tests.sample_ledgers import APRIL, TENANTS
 
 _BY_NAME = {stage.name: stage for stage in STAGES}
@@ -33,6 +36,9 @@ class MonthlyStages:
         self.store = LocalDocumentStore(self._documents, "http://127.0.0.1:3001")
         self.register = ReportRegister(url)
         self._outcomes = StageOutcomes(url)
+        self.engine: AccountingEngine = BeancountEngine()
+        self.verified_tenants_per_run = 0
+        self.verify_all = False
 
     def run(
         self, name: str, tenants: Sequence[str] = TENANTS, run_id: str = "run-1"
@@ -50,6 +56,10 @@ class MonthlyStages:
                 "ledger": PostgresLedger(self.url),
                 "document_store": self.store,
                 "report_register": self.register,
+                "statement_verifier": StatementVerifier(
+                    self.engine, Journals(self.url), tenants_per_run=self.verified_tenants_per_run
+                ),
+                "tenant_selection": TenantSelection(verify_all=self.verify_all),
                 "delivery_register": delivery_register,
                 "tenants": Tenants(self.url),
                 "mailer": OutboxMailer(self.outbox),

@@ -6,6 +6,7 @@ from typing import Any, cast
 
 import dagster as dg
 import pytest
+from dagster._core.event_api import PartitionKeyFilter
 
 from assets import tenant_batch
 from assets.tenant_batch import TenantSelection
@@ -109,11 +110,49 @@ def test_a_failing_tenant_leaves_and_the_others_go_on(instance: dg.DagsterInstan
     assert (failure["code"], failure["details"]) == ("LEDGER_IMBALANCE", {"difference": 3})
 
 
-def test_a_failed_check_is_reported_with_the_run(instance: dg.DagsterInstance) -> None:
+def test_a_failed_check_is_reported_on_the_tenants_partition_and_with_the_run(
+    instance: dg.DagsterInstance,
+) -> None:
     batch_pipeline.failing["flour"] = {"b"}
     result = run(instance, WHOLE_RANGE)
-    [evaluation] = result.get_asset_check_evaluations()
-    assert (evaluation.check_name, evaluation.passed) == ("flour_is_white", False)
+    of_tenant, of_run = result.get_asset_check_evaluations()
+    for evaluation in (of_tenant, of_run):
+        assert (evaluation.check_name, evaluation.passed) == ("flour_is_white", False)
+        assert evaluation.severity is dg.AssetCheckSeverity.ERROR
+    assert of_run.partition is None
+    assert of_tenant.partition == "2025-10|b"
+    assert of_tenant.description == "2025-10 b: grey"
+    assert of_tenant.metadata["grams"].value == 3
+
+
+def test_a_tenants_results_are_found_by_its_partition(instance: dg.DagsterInstance) -> None:
+    """As the web server looks for them."""
+    batch_pipeline.failing["flour"] = {"b", "d"}
+    config = TenantSelection.run_config(Month(2025, 10), ["b", "c", "d"])
+    run_id = run(instance, run_config=config).run_id
+    check = dg.AssetCheckKey(dg.AssetKey("flour"), "flour_is_white")
+
+    def results(partition: str | None) -> list[tuple[str, str]]:
+        found = instance.event_log_storage.get_asset_check_execution_history(
+            check, limit=10, partition_filter=PartitionKeyFilter(key=partition)
+        )
+        return [(record.run_id, record.status.value) for record in found]
+
+    assert results("2025-10|b") == results("2025-10|d") == [(run_id, "FAILED")]
+    assert results("2025-10|c") == []
+    assert results(None) == [(run_id, "FAILED")]
+
+
+def test_a_check_that_only_warns_of_its_tenants_is_a_warning(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_pipeline.failing["flour"] = {"b", "d"}
+    severities = []
+    for pardoned in ({"b", "d"}, {"b"}):
+        monkeypatch.setattr(batch_pipeline, "pardoned", pardoned)
+        *_, of_run = run(instance, WHOLE_RANGE).get_asset_check_evaluations()
+        severities.append(of_run.severity)
+    assert severities == [dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR]
 
 
 def test_re_execution_from_failure_works_on_the_failed_tenant_alone(
@@ -153,6 +192,13 @@ def test_a_selection_reports_on_its_own_tenants_only(instance: dg.DagsterInstanc
     assert materialized(instance, result.run_id, "bread") == {"b"}
     assert shown_as_failed(instance, "grains") == {"d"}
     assert shown_as_failed(instance, "bread") == {"d"}
+
+
+def test_a_range_may_ask_to_have_all_of_its_tenants_verified(instance: dg.DagsterInstance) -> None:
+    """As it is typed in the web UI's launchpad."""
+    asked = {"resources": {"tenant_selection": {"config": {"verify_all": True}}}}
+    result = run(instance, WHOLE_RANGE, run_config=asked)
+    assert materialized(instance, result.run_id, "bread") == set(TENANTS)
 
 
 def test_a_stage_never_takes_what_an_earlier_run_left_for_a_tenant_that_now_failed(

@@ -7,11 +7,15 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
+import click
 import pytest
+from click.testing import CliRunner
 
 from reports_pipeline.accounting.failures import FailureCode
+from reports_pipeline.accounts_cli import accounts
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import failure_text
+from reports_pipeline.ledger_cli import ledger
 from tests.bad_input.april import OTHERS, SPOILT, AprilRun, change_ledger, run_april
 
 # What a tenant has in the store by the stage that stopped it.
@@ -31,6 +35,22 @@ ONE_DEBIT_OF_APRIL = """
         order by posted_on, entry_id, line_no limit 1)
 """
 REFRESH = "call ledger.refresh_snapshots(array['t0004'], '2025-04-01')"
+REFRESH_MARCH = "call ledger.refresh_snapshots(array['t0004'], '2025-03-01')"
+NO_CLASS = (
+    "update ledger.accounts set account_class = null"
+    " where tenant_id = 't0004' and account_code = '4110'"
+)
+
+
+def closing_entry(day: str, *, account_code: str = "3230") -> tuple[str, str]:
+    """損益振替 that nobody has marked as such."""
+    return (
+        f"insert into ledger.journal_entries values ('t0004', '{day}', 900001, '損益振替', 'JPY')",
+        "insert into ledger.journal_lines values"
+        f" ('t0004', '{day}', 900001, 1, '4110', 50000, 0),"
+        f" ('t0004', '{day}', 900001, 2, '6310', 0, 20000),"
+        f" ('t0004', '{day}', 900001, 3, '{account_code}', 0, 30000)",
+    )
 
 
 @dataclass(frozen=True)
@@ -62,7 +82,7 @@ FAULTS = [
                   and posted_on between '2025-03-01' and '2025-03-31' and credit > 0 limit 1
             )
             """,
-            "call ledger.refresh_snapshots(array['t0004'], '2025-03-01')",
+            REFRESH_MARCH,
         ),
         FailureCode.LEDGER_IMBALANCE,
         {"month": "2025-03", "kind": "normal", "difference": -7},
@@ -84,6 +104,43 @@ FAULTS = [
         ),
         FailureCode.UNKNOWN_ACCOUNT,
         {"account_code": "4110", "account_class": "suspense"},
+    ),
+    Fault(
+        "an amount on an account of which nobody has said what it is",
+        (NO_CLASS,),
+        FailureCode.UNKNOWN_ACCOUNT,
+        {"account_code": "4110", "account_class": ""},
+    ),
+    Fault(
+        "an entry that closes the year and is not marked as closing",
+        (*closing_entry("2025-04-30"), REFRESH),
+        FailureCode.UNFLAGGED_CLOSING_ENTRY,
+        {"entry_id": 900_001, "posted_on": "2025-04-30", "account_code": "4110", "debit": 50_000},
+    ),
+    Fault(
+        "an entry of an earlier month that closes the year and is not marked as closing",
+        (*closing_entry("2025-03-31"), REFRESH_MARCH),
+        FailureCode.UNFLAGGED_CLOSING_ENTRY,
+        {"entry_id": 900_001, "posted_on": "2025-03-31"},
+    ),
+    Fault(
+        # 損益 gathers the year's accounts before 繰越利益剰余金 takes them over.
+        "the first of two entries that close the year",
+        (
+            "insert into ledger.accounts"
+            " values ('t0004', '9990', '損益', 'retained_earnings_brought_forward')",
+            *closing_entry("2025-04-30", account_code="9990"),
+            "insert into ledger.journal_entries values ('t0004', '2025-04-30', 900002, '', 'JPY')",
+            "insert into ledger.journal_lines values"
+            " ('t0004', '2025-04-30', 900002, 1, '9990', 30000, 0),"
+            " ('t0004', '2025-04-30', 900002, 2, '3230', 0, 30000)",
+            *(
+                f"call ledger.refresh_snapshots(array['t0004'], '2025-{month}-01')"
+                for month in ("02", "03", "04")
+            ),
+        ),
+        FailureCode.UNFLAGGED_CLOSING_ENTRY,
+        {"entry_id": 900_001, "posted_on": "2025-04-30"},
     ),
     Fault(
         "a month without entries that nobody has closed",
@@ -128,6 +185,8 @@ FAULTS = [
         (
             "update ledger.balance_snapshots set inflow = inflow + 11"
             " where tenant_id = 't0004' and month = '2025-03-01' and account_code = '1210'",
+            # Without the mark nobody compares the snapshot with its lines.
+            "delete from ledger.stale_snapshots where tenant_id = 't0004'",
         ),
         FailureCode.IDENTITY_VIOLATED,
         {"control": "cash_change_equals_cash_flow"},
@@ -260,6 +319,50 @@ def test_a_fault_stops_its_own_tenant_alone(
         assert april.left[tenant_id] == sound.left[tenant_id]
 
 
+def test_the_command_in_its_text_mends_an_account_without_a_class(
+    sound: AprilRun, url: str, tmp_path: Path
+) -> None:
+    change_ledger(url, NO_CLASS)
+    _, failure = run_april(url, tmp_path).failures[SPOILT]
+    command = f"reports accounts map --tenant {SPOILT} --account 4110 --class "
+    assert f"{command}区分" in failure_text(failure, "ja")
+    assert f"{command}CLASS" in failure_text(failure, "en")
+    run_command(accounts, f"{command}net_sales", url)
+    mended = run_april(url, tmp_path)
+    assert mended.failures == {}
+    assert mended.left == sound.left
+
+
+@pytest.mark.parametrize("day", ["2025-03-31", "2025-04-30"])
+def test_the_commands_in_their_texts_mend_what_came_late_and_what_closes_the_year(
+    day: str, url: str, tmp_path: Path
+) -> None:
+    change_ledger(url, *closing_entry(day))
+    _, late = run_april(url, tmp_path / "late").failures[SPOILT]
+    assert late.code is FailureCode.SNAPSHOT_MISMATCH
+    refresh = f"reports ledger refresh --tenant {SPOILT}"
+    assert all(refresh in failure_text(late, language) for language in ("ja", "en"))
+    run_command(ledger, refresh, url)
+    _, closing = run_april(url, tmp_path / "refreshed").failures[SPOILT]
+    assert closing.code is FailureCode.UNFLAGGED_CLOSING_ENTRY
+    mark = f"reports ledger mark-closing --tenant {SPOILT} --date {day} --entry 900001"
+    assert all(mark in failure_text(closing, language) for language in ("ja", "en"))
+    run_command(ledger, mark, url)
+    assert run_april(url, tmp_path / "marked").failures == {}
+
+
+@dataclass(frozen=True)
+class Database:
+    ledger_url: str
+
+
+def run_command(group: click.Group, command: str, url: str) -> None:
+    """Type what a text says, without `reports` and the name of the group."""
+    _, _, *arguments = command.split()
+    result = CliRunner().invoke(group, arguments, obj=Database(url))
+    assert result.exit_code == 0, result.output
+
+
 def test_every_code_that_a_ledger_can_cause_is_caused_here() -> None:
     caused_elsewhere = {
         FailureCode.UNKNOWN_TENANT,
@@ -267,6 +370,7 @@ def test_every_code_that_a_ledger_can_cause_is_caused_here() -> None:
         FailureCode.CORRECTION_PENDING,
         FailureCode.DELIVERY_UNKNOWN,
         FailureCode.INPUT_MISSING,
+        FailureCode.VERIFICATION_FAILED,
         FailureCode.INTERNAL_ERROR,
     }
     assert {fault.code for fault in FAULTS} == set(FailureCode) - caused_elsewhere

@@ -10,7 +10,9 @@ from openpyxl import load_workbook
 from pypdf import PdfReader
 
 from reports_pipeline.accounting.reports import StatementKind, StatementLine
+from resources.ledger_repairs import refresh_snapshots
 from tests.bad_input.april import OTHERS, SPOILT, AprilRun, Left, change_ledger, run_april
+from tests.sample_ledgers import sample_database
 
 NO_ENTRIES_IN_APRIL = (
     "delete from ledger.journal_lines where tenant_id = 't0004' and posted_on >= '2025-04-01'",
@@ -22,7 +24,19 @@ NO_ENTRIES_AT_ALL = tuple(
     f"delete from ledger.{table} where tenant_id = 't0004'"
     for table in ("journal_lines", "journal_entries", "balance_snapshots", "expense_claims")
 )
+CLOSES_ON_THE_20TH = "update ledger.companies set closing_day = 20 where tenant_id = 't0004'"
 NO_ACCOUNTS_EITHER = "delete from ledger.accounts where tenant_id = 't0004'"
+
+
+@pytest.fixture(scope="module")
+def closing_on_the_20th(postgres_server: str, tmp_path_factory: pytest.TempPathFactory) -> AprilRun:
+    """April where t0004 closes its books on the 20th."""
+    url = sample_database(postgres_server)
+    change_ledger(url, CLOSES_ON_THE_20TH)
+    refresh_snapshots(url, ["t0004"])
+    april = run_april(url, tmp_path_factory.mktemp("closing_on_the_20th"))
+    assert april.failures == {}
+    return april
 
 
 def line_of(left: Left, kind: StatementKind, key: str) -> StatementLine:
@@ -124,6 +138,44 @@ def test_an_entry_is_in_the_month_of_its_day(
         before = line_of(sound.left[SPOILT], kind, key).current
         after = line_of(april.left[SPOILT], kind, key).current
         assert after == (before or 0) + amount_in_april
+
+
+@pytest.mark.parametrize(
+    ("day", "amount_in_april"),
+    [("2025-03-20", 0), ("2025-03-21", 5_000), ("2025-04-20", 5_000), ("2025-04-21", 0)],
+)
+def test_books_that_close_on_the_20th_have_an_entry_in_the_month_of_its_day(
+    day: str,
+    amount_in_april: int,
+    sound: AprilRun,
+    closing_on_the_20th: AprilRun,
+    url: str,
+    tmp_path: Path,
+) -> None:
+    change_ledger(
+        url,
+        CLOSES_ON_THE_20TH,
+        f"insert into ledger.journal_entries values ('t0004', '{day}', 900001, '', 'JPY')",
+        "insert into ledger.journal_lines values"
+        f" ('t0004', '{day}', 900001, 1, '1120', 5000, 0),"
+        f" ('t0004', '{day}', 900001, 2, '4110', 0, 5000)",
+    )
+    refresh_snapshots(url, ["t0004"])
+    april = run_april(url, tmp_path)
+
+    assert april.failures == {}
+    assert others_are_unchanged(april, sound)
+    for kind, key in {
+        StatementKind.INCOME_STATEMENT: "account:4110",
+        StatementKind.CASH_FLOW: "net_cash_change",
+        StatementKind.INDIRECT_CASH_FLOW: "net_cash_change",
+    }.items():
+        without = line_of(closing_on_the_20th.left[SPOILT], kind, key).current
+        assert without is not None
+        assert line_of(april.left[SPOILT], kind, key).current == without + amount_in_april
+    pdf = text_of(april.left[SPOILT].documents["r1/income_statement.pdf"])
+    assert "2025年3月21日" in pdf
+    assert "2025年4月20日" in pdf
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,13 @@ from email.message import EmailMessage
 import pytest
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
-from reports_pipeline.delivery.deliveries import KeyFigure, Letter, Recipient
+from reports_pipeline.delivery.deliveries import (
+    ChangedFigure,
+    KeyFigure,
+    Letter,
+    LetterCorrection,
+    Recipient,
+)
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import (
     MAX_MESSAGE_BYTES,
@@ -245,3 +251,60 @@ def test_a_mail_above_the_limit_is_refused_before_it_is_built() -> None:
     with pytest.raises(TenantFailureError) as raised:
         built(files=[file])
     assert raised.value.failure.code is FailureCode.TOO_LARGE
+
+
+CORRECTION = LetterCorrection(
+    corrects=1,
+    revision=2,
+    figures=(
+        ChangedFigure("月次損益計算書 売上高（当月）", "1,000", "1,200"),
+        ChangedFigure("月次貸借対照表 売掛金（当月末）", "—", "△200"),
+    ),
+    changes=14,
+)
+
+
+@pytest.mark.parametrize(
+    ("language", "mark", "sentence", "total"),
+    [
+        ("ja", "【訂正版 第2版】", "第1版の訂正版（第2版）です。", "全部で14件"),
+        ("en", "[Correction, revision 2]", "which corrects revision 1.", "in all: 14"),
+    ],
+)
+def test_a_correction_lists_what_changed(
+    language: str, mark: str, sentence: str, total: str
+) -> None:
+    mail = received(built(replace(LETTER, language=language, correction=CORRECTION)))
+    assert mark in mail["Subject"]
+    for kind in ("plain", "html"):
+        body = text(mail, kind)
+        assert sentence in body
+        assert total in body
+        for words in ("売上高（当月）", "1,000 → 1,200", "売掛金（当月末）", "— → △200"):
+            assert words in body
+
+
+def test_what_corrects_nothing_says_nothing_of_corrections() -> None:
+    mail = received(built())
+    assert "訂正" not in mail["Subject"]
+    for kind in ("plain", "html"):
+        assert "訂正" not in text(mail, kind)
+        assert "→" not in text(mail, kind)
+
+
+def test_a_provisional_correction_is_marked_as_both() -> None:
+    mail = received(built(replace(LETTER, provisional=True, correction=CORRECTION)))
+    assert "【訂正版 第2版】【暫定】" in mail["Subject"]
+
+
+def test_text_of_changes_is_data_and_must_print() -> None:
+    attack = "<img src=x>"
+    shown = replace(CORRECTION, figures=(ChangedFigure(attack, attack, attack),))
+    html = text(received(built(replace(LETTER, correction=shown))), "html")
+    assert "<img" not in html
+    assert html.count("&lt;img src=x&gt;") == 3
+    for field in ("label", "before", "after"):
+        broken = replace(CORRECTION.figures[0], **{field: "売\u202e上"})
+        with pytest.raises(TenantFailureError) as raised:
+            built(replace(LETTER, correction=replace(CORRECTION, figures=(broken,))))
+        assert raised.value.failure.code is FailureCode.BAD_TEXT

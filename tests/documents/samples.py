@@ -22,8 +22,11 @@ COMPANY = Company(
     language="ja",
     currency="JPY",
     time_zone="Asia/Tokyo",
-    fiscal_year_start_month=4,
+    fiscal_year_start="2026-04-01",
+    month_start="2026-10-01",
+    month_end="2026-11-01",
     consumption_tax_basis="exclusive",
+    display_unit="one",
     plan="standard",
     closed=True,
 )
@@ -33,13 +36,17 @@ OCTOBER = Month(2026, 10)
 @dataclass(frozen=True)
 class Account:
     """An account's figures as they print: this month, the month before, year to date (or the
-    balance at the year's start)."""
+    balance at the year's start); a year ago it had nine tenths of the month before."""
 
     code: str
     name: str
     current: int
     prior: int
     third: int
+
+    @property
+    def figures(self) -> list[int]:
+        return [self.current, self.prior, self.prior * 9 // 10, self.third]
 
 
 SALES = {
@@ -107,6 +114,59 @@ PAYMENTS = [
     Account("1130", "売掛金", 120_000, 0, 120_000),
     Account("2210", "長期借入金", 1_000_000, 1_000_000, 7_000_000),
 ]
+ACTIVITY_LINES = {
+    "operating_activities": [
+        "profit_before_tax_in_cash_flow",
+        "depreciation_and_amortization",
+        "change_in_allowance_for_doubtful_accounts",
+        "interest_and_dividend_income_excluded",
+        "interest_expense_excluded",
+        "disposal_of_assets_excluded",
+        "change_in_trade_receivables",
+        "change_in_inventories",
+        "change_in_trade_payables",
+        "change_in_other_assets_and_liabilities",
+        "interest_and_dividends_received",
+        "interest_paid",
+        "income_taxes_paid",
+    ],
+    "investing_activities": [
+        "fixed_assets",
+        "short_term_investments_in_cash_flow",
+        "investments_and_other_assets_in_cash_flow",
+    ],
+    "financing_activities": [
+        "change_in_short_term_borrowings",
+        "change_in_long_term_borrowings",
+        "repayment_of_lease_obligations",
+        "issuance_of_shares",
+        "change_in_treasury_stock",
+        "dividends_paid",
+    ],
+}
+# This month, the month before, a year ago, year to date.
+ACTIVITIES = {
+    "operating_activities": {
+        "profit_before_tax_in_cash_flow": (6_081_420, 4_936_690, 4_442_000, 36_268_560),
+        "depreciation_and_amortization": (612_000, 612_000, 580_000, 4_284_000),
+        "change_in_allowance_for_doubtful_accounts": (29_000, 12_000, -8_000, 92_000),
+        "interest_and_dividend_income_excluded": (-1_240, -1_180, -1_060, -8_650),
+        "interest_expense_excluded": (84_300, 86_100, 98_400, 602_400),
+        "disposal_of_assets_excluded": (0, 140_000, 0, 140_000),
+        "change_in_trade_receivables": (-2_857_300, -1_204_000, 880_000, -9_180_400),
+        "change_in_inventories": (540_000, -310_000, -95_000, -580_000),
+        "change_in_trade_payables": (1_789_400, 902_000, -410_500, 3_419_500),
+        "interest_and_dividends_received": (1_240, 1_180, 1_060, 8_650),
+        "interest_paid": (-84_300, -86_100, -98_400, -602_400),
+        "income_taxes_paid": (0, 0, 0, -6_200_000),
+    },
+    "investing_activities": {"fixed_assets": (-1_480_000, -620_000, 0, -6_240_000)},
+    "financing_activities": {
+        "change_in_long_term_borrowings": (-1_000_000, -1_000_000, -1_000_000, -7_000_000),
+        "repayment_of_lease_obligations": (-86_000, -86_000, -86_000, -602_000),
+        "dividends_paid": (0, 0, 0, -3_000_000),
+    },
+}
 _LADDER = {
     "net_sales": None,
     "cost_of_sales": "gross_profit",
@@ -126,44 +186,63 @@ def trend(current: int, prior: int) -> tuple[int, ...]:
 
 
 def flow(key: str, label: str, kind: LineKind, level: int, figures: Sequence[int]) -> StatementLine:
-    """A line of a statement of flows: this month, the month before, year to date."""
-    current, prior, year_to_date = figures
+    """A line of a statement of flows: this month, the month before, a year ago, year to date."""
+    current, prior, prior_year, year_to_date = figures
     return StatementLine(
-        key, label, kind, level, current, prior, year_to_date, None, trend(current, prior)
+        key=key,
+        label=label,
+        kind=kind,
+        level=level,
+        current=current,
+        prior=prior,
+        prior_year=prior_year,
+        year_to_date=year_to_date,
+        opening=None,
+        trend=trend(current, prior),
     )
 
 
 def balance(
     key: str, label: str, kind: LineKind, level: int, figures: Sequence[int]
 ) -> StatementLine:
-    """A line of the balance sheet: month end, month end before, start of the year."""
-    current, prior, opening = figures
+    """A line of the balance sheet: month end, the one before, a year ago, start of the year."""
+    current, prior, prior_year, opening = figures
     return StatementLine(
-        key, label, kind, level, current, prior, None, opening, trend(current, prior)
+        key=key,
+        label=label,
+        kind=kind,
+        level=level,
+        current=current,
+        prior=prior,
+        prior_year=prior_year,
+        year_to_date=None,
+        opening=opening,
+        trend=trend(current, prior),
     )
 
 
 def heading(key: str, level: int = 0) -> StatementLine:
-    return StatementLine(key, "", LineKind.HEADING, level, None, None, None, None, ())
+    return StatementLine(key, "", LineKind.HEADING, level, None, None, None, None, None, ())
 
 
 def total(accounts: Iterable[Account]) -> list[int]:
-    columns = list(zip(*((a.current, a.prior, a.third) for a in accounts), strict=True))
-    return [sum(column) for column in columns] or [0, 0, 0]
+    return added(account.figures for account in accounts)
+
+
+def added(figures: Iterable[Sequence[int]]) -> list[int]:
+    return [sum(column) for column in zip(*figures, strict=True)] or [0, 0, 0, 0]
 
 
 def income_statement(book: Mapping[str, Sequence[Account]]) -> Statement:
     lines = []
-    profit = [0, 0, 0]
+    profit = [0, 0, 0, 0]
     for section, subtotal in _LADDER.items():
         accounts = book.get(section, [])
         if accounts:
             lines.append(heading(section))
             lines += [
-                flow(f"account:{a.code}", a.name, LineKind.ACCOUNT, 1,
-                     (a.current, a.prior, a.third))
-                for a in accounts
-            ]  # fmt: skip
+                flow(f"account:{a.code}", a.name, LineKind.ACCOUNT, 1, a.figures) for a in accounts
+            ]
             lines.append(flow(f"total_{section}", "", LineKind.SUBTOTAL, 0, total(accounts)))
         sign = 1 if section in _ADDED else -1
         profit = [p + sign * t for p, t in zip(profit, total(accounts), strict=True)]
@@ -182,12 +261,11 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
         return [
             heading(key, level),
             *(
-                balance(f"account:{a.code}", a.name, LineKind.ACCOUNT, level + 1,
-                        (a.current, a.prior, a.third))
+                balance(f"account:{a.code}", a.name, LineKind.ACCOUNT, level + 1, a.figures)
                 for a in accounts
             ),
             balance(f"total_{key}", "", LineKind.SUBTOTAL, level, total(accounts)),
-        ]  # fmt: skip
+        ]
 
     def all_of(*keys: str) -> list[int]:
         return total(account for key in keys for account in book.get(key, []))
@@ -200,7 +278,7 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
     capital = all_of("shareholders_equity")
     net_assets = [a - b for a, b in zip(assets, liabilities, strict=True)]
     earnings = [a - b for a, b in zip(net_assets, capital, strict=True)]
-    brought_forward = [earnings[2]] * 3
+    brought_forward = [earnings[3]] * 4
     of_the_year = [a - b for a, b in zip(earnings, brought_forward, strict=True)]
     lines = [
         heading("assets"),
@@ -229,10 +307,7 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
 
 def expense_analysis(book: Mapping[str, Sequence[Account]]) -> Statement:
     accounts = book.get("selling_general_administrative", [])
-    lines = [
-        flow(f"account:{a.code}", a.name, LineKind.ACCOUNT, 1, (a.current, a.prior, a.third))
-        for a in accounts
-    ]
+    lines = [flow(f"account:{a.code}", a.name, LineKind.ACCOUNT, 1, a.figures) for a in accounts]
     lines.append(flow("total_expenses", "", LineKind.TOTAL, 0, total(accounts)))
     return Statement(StatementKind.EXPENSE_ANALYSIS, tuple(lines))
 
@@ -240,20 +315,17 @@ def expense_analysis(book: Mapping[str, Sequence[Account]]) -> Statement:
 def cash_flow(
     receipts: Sequence[Account], payments: Sequence[Account], opening: Sequence[int]
 ) -> Statement:
-    """`opening`: cash at the start of the month, of the month before, and of the year."""
+    """`opening`: cash at the start of the month, of the one before, of the one a year ago, and of
+    the year."""
     change = [i - o for i, o in zip(total(receipts), total(payments), strict=True)]
     closing = [a + b for a, b in zip(opening, change, strict=True)]
 
     def side(key: str, accounts: Sequence[Account]) -> list[StatementLine]:
         return [
             heading(key),
-            *(
-                flow(f"account:{a.code}", a.name, LineKind.ACCOUNT, 1,
-                     (a.current, a.prior, a.third))
-                for a in accounts
-            ),
+            *(flow(f"account:{a.code}", a.name, LineKind.ACCOUNT, 1, a.figures) for a in accounts),
             flow(f"total_{key}", "", LineKind.SUBTOTAL, 0, total(accounts)),
-        ]  # fmt: skip
+        ]
 
     lines = [
         flow("opening_cash", "", LineKind.TOTAL, 0, opening),
@@ -263,6 +335,40 @@ def cash_flow(
         flow("closing_cash", "", LineKind.TOTAL, 0, closing),
     ]
     return Statement(StatementKind.CASH_FLOW, tuple(lines))
+
+
+def indirect_cash_flow(
+    activities: Mapping[str, Mapping[str, Sequence[int]]],
+    opening: Sequence[int],
+    change: Sequence[int],
+) -> Statement:
+    """The lines of each activity as they are given, except that other assets and liabilities
+    explain the rest of the change; zeros on every other line that a statement has."""
+    figures: dict[str, Sequence[int]] = {
+        key: activities.get(activity, {}).get(key, [0, 0, 0, 0])
+        for activity, keys in ACTIVITY_LINES.items()
+        for key in keys
+    }
+    given = added(figures.values())
+    figures["change_in_other_assets_and_liabilities"] = [
+        all_of - part for all_of, part in zip(change, given, strict=True)
+    ]
+    lines = []
+    for activity, keys in ACTIVITY_LINES.items():
+        lines.append(heading(activity))
+        for number, key in enumerate(keys):
+            lines.append(flow(key, "", LineKind.ACCOUNT, 1, figures[key]))
+            if key == "change_in_other_assets_and_liabilities":
+                above = added(figures[each] for each in keys[: number + 1])
+                lines.append(flow(f"subtotal_of_{activity}", "", LineKind.SUBTOTAL, 1, above))
+        in_all = added(figures[key] for key in keys)
+        lines.append(flow(f"total_{activity}", "", LineKind.SUBTOTAL, 0, in_all))
+    lines += [
+        flow("net_cash_change", "", LineKind.TOTAL, 0, change),
+        flow("opening_cash", "", LineKind.TOTAL, 0, opening),
+        flow("closing_cash", "", LineKind.TOTAL, 0, added([opening, change])),
+    ]
+    return Statement(StatementKind.INDIRECT_CASH_FLOW, tuple(lines))
 
 
 CLAIMS = (
@@ -284,7 +390,8 @@ def reports(
     balances: Mapping[str, Sequence[Account]] = BALANCES,
     receipts: Sequence[Account] = RECEIPTS,
     payments: Sequence[Account] = PAYMENTS,
-    opening_cash: Sequence[int] = (45_201_320, 39_541_320, 40_280_455),
+    opening_cash: Sequence[int] = (45_201_320, 39_541_320, 37_118_000, 40_280_455),
+    activities: Mapping[str, Mapping[str, Sequence[int]]] = ACTIVITIES,
     claims: tuple[Claim, ...] = CLAIMS,
 ) -> TenantReports:
     """A tenant's month: a small manufacturer's, unless told otherwise."""
@@ -297,6 +404,11 @@ def reports(
             balance_sheet(balances),
             expense_analysis(sales),
             cash_flow(receipts, payments, opening_cash),
+            indirect_cash_flow(
+                activities,
+                opening_cash,
+                [i - o for i, o in zip(total(receipts), total(payments), strict=True)],
+            ),
         ),
         claims,
     )
@@ -332,14 +444,16 @@ ENGLISH_NAMES = {
 
 
 def losing() -> TenantReports:
-    """Costs above sales: the ladder turns into losses, while the month before made a profit."""
+    """Costs above sales: the ladder turns into losses, while the month before made a profit. A
+    corrected edition."""
     sales = {
         **SALES,
         "net_sales": [Account("4110", "製品売上高", 9_450_000, 55_120_000, 148_310_000)],
     }
-    return reports(
+    usual = reports(
         company=replace(COMPANY, tenant_id="t0003", closed=False), sales=sales, revision=2
     )
+    return replace(usual, corrects=1)
 
 
 def english() -> TenantReports:
@@ -354,7 +468,8 @@ def empty() -> TenantReports:
         balances={},
         receipts=(),
         payments=(),
-        opening_cash=(0, 0, 0),
+        opening_cash=(0, 0, 0, 0),
+        activities={},
         claims=(),
     )
 
@@ -391,8 +506,43 @@ def large() -> TenantReports:
     )
 
 
+def in_thousands() -> TenantReports:
+    """A company that reads 千円."""
+    return reports(company=replace(COMPANY, tenant_id="t0006", display_unit="thousand"))
+
+
+def closing_on_the_20th() -> TenantReports:
+    """A company whose October begins on 21 September."""
+    return reports(
+        company=replace(
+            COMPANY,
+            tenant_id="t0007",
+            fiscal_year_start="2026-03-21",
+            month_start="2026-09-21",
+            month_end="2026-10-21",
+        )
+    )
+
+
+def without_a_year_before() -> TenantReports:
+    """A company whose books begin less than a year ago."""
+    usual = reports(company=replace(COMPANY, tenant_id="t0008"))
+    return replace(
+        usual,
+        statements=tuple(
+            replace(
+                statement, lines=tuple(replace(line, prior_year=None) for line in statement.lines)
+            )
+            for statement in usual.statements
+        ),
+    )
+
+
 SAMPLES = {
     "usual": reports,
+    "in_thousands": in_thousands,
+    "closing_on_the_20th": closing_on_the_20th,
+    "without_a_year_before": without_a_year_before,
     "losing": losing,
     "english": english,
     "empty": empty,

@@ -8,6 +8,8 @@ import pytest
 
 from reports_pipeline.accounting.accounts import Section
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
+from reports_pipeline.accounting.indirect_cash_flow import INDIRECT_CASH_FLOW
+from reports_pipeline.accounting.statement_layout import Line
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog, failure_text
 
 # A Japanese reader expects 円 after an amount, an English one the currency's code before it.
@@ -45,6 +47,14 @@ def test_every_section_has_a_heading_and_a_total(language: str) -> None:
     for section in Section:
         assert texts.text(section)
         assert texts.text(f"total_{section}")
+
+
+@pytest.mark.parametrize("language", LANGUAGES)
+def test_every_line_of_the_indirect_cash_flow_has_a_label(language: str) -> None:
+    texts = catalog(language)
+    for line in INDIRECT_CASH_FLOW.lines:
+        assert isinstance(line, Line)
+        assert texts.text(line.key)
 
 
 @pytest.mark.parametrize("language", LANGUAGES)

@@ -14,6 +14,7 @@ from reports_pipeline.documents.formats import (
     format_amount,
     format_day,
     format_ratio,
+    format_thousands,
 )
 from reports_pipeline.documents.tables import Ratio
 
@@ -34,6 +35,23 @@ def test_amounts_have_separators_and_all_their_decimals(
     minor: int, exponent: int, written: str
 ) -> None:
     assert format_amount(minor, exponent) == written
+
+
+@pytest.mark.parametrize(
+    ("minor", "exponent", "written"),
+    [
+        (999, 0, "0"),
+        (-999, 0, "0"),  # nothing is left to be negative
+        (1_999, 0, "1"),
+        (-1_999, 0, "△1"),
+        (1_234_567_890, 0, "1,234,567"),
+        (99_999, 2, "0"),
+        (-12_345_678, 2, "△123"),
+        (5_999_999, 3, "5"),
+    ],
+)
+def test_thousands_are_truncated_toward_zero(minor: int, exponent: int, written: str) -> None:
+    assert format_thousands(minor, exponent) == written
 
 
 @pytest.mark.parametrize(

@@ -12,6 +12,8 @@ from reports_pipeline.documents.layouts import (
     CASH_FLOW,
     EXPENSE_ANALYSIS,
     INCOME_STATEMENT,
+    INDIRECT_CASH_FLOW,
+    WORKBOOK_REPORTS,
     StatementLayout,
     expense_claims,
     statement_report,
@@ -26,7 +28,19 @@ from reports_pipeline.documents.tables import (
     RowsAbove,
     WaterfallChart,
 )
-from tests.documents.samples import CLAIMS, COMPANY, SALES, Account, empty, losing, reports
+from tests.documents.samples import (
+    CLAIMS,
+    COMPANY,
+    SALES,
+    Account,
+    closing_on_the_20th,
+    empty,
+    english,
+    in_thousands,
+    losing,
+    reports,
+    without_a_year_before,
+)
 
 
 def cells(report: Report, key: str) -> tuple[Cell, ...]:
@@ -38,17 +52,18 @@ def index(report: Report, key: str) -> int:
     return [row.key for row in report.rows].index(key)
 
 
-def test_income_statement_shows_month_prior_change_share_and_year() -> None:
+def test_income_statement_compares_months_and_shows_share_and_year() -> None:
     report = statement_report(INCOME_STATEMENT, reports())
 
     assert [column.title for column in report.columns] == [
-        "科目", "当月", "前月", "増減", "売上比", "当期累計",
+        "科目", "当月", "前月", "増減", "前年同月", "売上比", "当期累計",
     ]  # fmt: skip
     assert cells(report, "account:4110") == (
         "製品売上高",
         38_450_000,
         35_120_000,
         3_330_000,
+        31_608_000,
         Ratio(38_450_000, 44_337_500),
         248_310_000,
     )
@@ -63,8 +78,12 @@ def test_headings_have_no_figures() -> None:
 def test_balance_sheet_compares_month_ends_and_the_year_start() -> None:
     report = statement_report(BALANCE_SHEET, reports())
 
-    assert [column.title for column in report.columns[1:]] == ["当月末", "前月末", "増減", "期首"]
-    assert cells(report, "account:1190") == ("貸倒引当金", -613_000, -584_000, -29_000, -521_000)
+    assert [column.title for column in report.columns[1:]] == [
+        "当月末", "前月末", "増減", "前年同月末", "期首",
+    ]  # fmt: skip
+    assert cells(report, "account:1190") == (
+        "貸倒引当金", -613_000, -584_000, -29_000, -525_600, -521_000,
+    )  # fmt: skip
     assert report.period == "2026年10月31日現在"
 
 
@@ -85,23 +104,87 @@ def test_missing_comparatives_stay_missing() -> None:
     assert report.highlights[0].remark == "前月比 —"
 
 
+@pytest.mark.parametrize(
+    "layout", [INCOME_STATEMENT, BALANCE_SHEET, EXPENSE_ANALYSIS, CASH_FLOW, INDIRECT_CASH_FLOW]
+)
+def test_books_without_a_year_before_leave_its_column_empty(layout: StatementLayout) -> None:
+    report = statement_report(layout, without_a_year_before())
+
+    titles = [column.title for column in report.columns]
+    place = titles.index("前年同月末" if layout is BALANCE_SHEET else "前年同月")
+    figures = [row.cells for row in report.rows if len(row.cells) > 1]
+
+    assert {row[place] for row in figures} == {None}
+    assert None not in {row[1] for row in figures}
+
+
+def test_calendar_month_is_named() -> None:
+    assert statement_report(INCOME_STATEMENT, reports()).period == "2026年10月度"
+    assert expense_claims(reports()).period == "2026年10月度"
+    assert statement_report(CASH_FLOW, english()).period == "Month ended October 31, 2026"
+
+
+def test_month_closed_on_the_20th_is_given_by_its_days() -> None:
+    in_english = replace(
+        closing_on_the_20th(), company=replace(closing_on_the_20th().company, language="en")
+    )
+
+    for layout in (INCOME_STATEMENT, EXPENSE_ANALYSIS, CASH_FLOW, INDIRECT_CASH_FLOW):
+        report = statement_report(layout, closing_on_the_20th())
+        assert report.period == "2026年9月21日～2026年10月20日"
+        assert statement_report(layout, in_english).period == "Sep 21, 2026 – Oct 20, 2026"
+    assert statement_report(BALANCE_SHEET, closing_on_the_20th()).period == "2026年10月20日現在"
+    assert expense_claims(closing_on_the_20th()).period == "2026年9月21日～2026年10月20日"
+
+
+def test_statements_say_when_the_fiscal_year_began() -> None:
+    assert statement_report(CASH_FLOW, closing_on_the_20th()).facts[-1] == "当期：2026年3月21日～"
+    assert statement_report(CASH_FLOW, english()).facts[-1] == "Fiscal year from Apr 1, 2026"
+
+
+def test_pages_say_thousands_and_workbooks_say_yen() -> None:
+    assert statement_report(INCOME_STATEMENT, in_thousands()).facts[0] == "単位：千円"
+    for make in WORKBOOK_REPORTS.values():
+        assert make(in_thousands()).facts[0] == "単位：円"
+
+
+def test_thousands_change_no_figure_of_the_model() -> None:
+    """Amounts are truncated where they are printed; everything is computed from exact ones."""
+    for layout in (INCOME_STATEMENT, BALANCE_SHEET, EXPENSE_ANALYSIS, CASH_FLOW):
+        truncated = statement_report(layout, in_thousands())
+        exact = statement_report(layout, reports())
+        assert truncated.rows == exact.rows
+        assert truncated.charts == exact.charts
+        assert truncated.highlights == exact.highlights
+
+
+def test_thousands_warn_that_printed_amounts_may_not_add_up() -> None:
+    assert "切り捨て" in statement_report(INCOME_STATEMENT, in_thousands()).notes[0]
+    assert not any(
+        "切り捨て" in note for note in WORKBOOK_REPORTS["balance_sheet"](in_thousands()).notes
+    )
+    assert not any("切り捨て" in note for note in statement_report(CASH_FLOW, reports()).notes)
+
+
 def test_no_shares_where_sales_are_not_positive() -> None:
     refunds = {**SALES, "net_sales": [Account("4190", "売上値引", -1_000, 0, -1_000)]}
 
     report = statement_report(INCOME_STATEMENT, reports(sales=refunds))
 
-    assert {row.cells[4] for row in report.rows if len(row.cells) > 1} == {None}
+    assert {row.cells[5] for row in report.rows if len(row.cells) > 1} == {None}
 
 
 def test_loss_is_named_a_loss_and_seen_from_its_side() -> None:
     report = statement_report(INCOME_STATEMENT, losing())
 
-    label, current, prior, change, share, _ = cells(report, "operating_profit")
+    label, current, prior, change, prior_year, share, _ = cells(report, "operating_profit")
 
     assert label == "営業損失"
     assert current == 28_723_020
     assert prior == -18_719_390  # the profit of the month before
     assert change == 28_723_020 + 18_719_390
+    assert isinstance(prior_year, int)
+    assert prior_year < 0  # and that of the year before
     assert share == Ratio(28_723_020, 9_450_000)
     assert any("損失の行" in note for note in report.notes)
 
@@ -114,7 +197,7 @@ def test_losses_add_up_through_the_ladder() -> None:
         assert len(totals) == 5
         for row in totals:
             assert isinstance(row.total_of, Combination)
-            for column in (1, 2, 5):
+            for column in (1, 2, 4, 6):
                 terms = []
                 for sign, other in row.total_of.terms:
                     figure = report.rows[other].cells[column]
@@ -156,6 +239,9 @@ def test_expense_charts_show_the_largest_and_keep_the_total() -> None:
     assert bars.labels[:2] == ("給料手当", "役員報酬")
     assert list(bars.bars.values) == sorted(bars.bars.values, reverse=True)
     assert isinstance(trend, ColumnChart)
+    assert [series.name for series in trend.stacks] == [
+        "給料手当", "役員報酬", "法定福利費", "地代家賃", "その他",
+    ]  # fmt: skip
     assert trend.labels[0] == "11月"
     assert trend.labels[-1] == "10月"
     accounts = [
@@ -176,6 +262,45 @@ def test_cash_bridge_ends_at_the_closing_balance() -> None:
     assert bridge.opening + sum(bridge.steps) == cells(report, "closing_cash")[1]
 
 
+def test_indirect_statement_leaves_out_lines_of_zeros_but_no_total() -> None:
+    report = statement_report(INDIRECT_CASH_FLOW, reports())
+    of_nothing = statement_report(INDIRECT_CASH_FLOW, empty())
+
+    assert "change_in_treasury_stock" not in {row.key for row in report.rows}
+    assert cells(report, "income_taxes_paid")[1:] == (0, 0, 0, -6_200_000)
+    assert [row.key for row in of_nothing.rows] == [
+        "operating_activities",
+        "subtotal_of_operating_activities",
+        "total_operating_activities",
+        "investing_activities",
+        "total_investing_activities",
+        "financing_activities",
+        "total_financing_activities",
+        "net_cash_change",
+        "opening_cash",
+        "closing_cash",
+    ]
+
+
+def test_activities_lead_from_the_opening_to_the_closing_balance() -> None:
+    report = statement_report(INDIRECT_CASH_FLOW, reports())
+    bridge, trend = report.charts
+
+    assert isinstance(bridge, WaterfallChart)
+    assert bridge.labels == ("月初", "営業活動", "投資活動", "財務活動", "月末")
+    assert bridge.opening + sum(bridge.steps) == cells(report, "closing_cash")[1]
+    assert isinstance(trend, ColumnChart)
+    assert [series.values[-1] for series in trend.stacks] == list(bridge.steps)
+
+
+def test_both_cash_flows_end_at_the_same_balance() -> None:
+    direct = statement_report(CASH_FLOW, reports())
+    indirect = statement_report(INDIRECT_CASH_FLOW, reports())
+
+    for key in ("opening_cash", "net_cash_change", "closing_cash"):
+        assert cells(direct, key) == cells(indirect, key)
+
+
 def test_equity_ratio_is_net_assets_by_assets() -> None:
     report = statement_report(BALANCE_SHEET, reports())
 
@@ -183,7 +308,9 @@ def test_equity_ratio_is_net_assets_by_assets() -> None:
     assert report.highlights[3].value == Ratio(103_211_138, 200_229_768)
 
 
-@pytest.mark.parametrize("layout", [INCOME_STATEMENT, EXPENSE_ANALYSIS, CASH_FLOW])
+@pytest.mark.parametrize(
+    "layout", [INCOME_STATEMENT, EXPENSE_ANALYSIS, CASH_FLOW, INDIRECT_CASH_FLOW]
+)
 def test_month_without_transactions_says_so(layout: StatementLayout) -> None:
     report = statement_report(layout, empty())
 
@@ -210,3 +337,12 @@ def test_month_without_claims_says_so() -> None:
 
     assert report.rows == ()
     assert report.notes == ("この月の経費精算はありません。",)
+
+
+def test_only_what_corrects_a_closed_month_is_a_corrected_edition() -> None:
+    second = reports(revision=2)
+    editions = [
+        statement_report(INCOME_STATEMENT, sample).edition
+        for sample in (second, replace(second, corrects=1))
+    ]
+    assert editions == ["第2版", "第2版（訂正版）"]

@@ -17,19 +17,33 @@ from pypdf import PdfReader
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
 from reports_pipeline.accounting.money import from_minor_units
-from reports_pipeline.accounting.reports import TenantReports
+from reports_pipeline.accounting.reports import Company, TenantReports
 from reports_pipeline.documents.fonts import printable_characters
 from reports_pipeline.documents.layouts import INCOME_STATEMENT, PDF_REPORTS, statement_report
 from reports_pipeline.documents.pdf import render_pdfs
 from reports_pipeline.documents.tables import Cell, Ratio, Report
-from tests.documents.samples import COMPANY, SALES, SAMPLES, large, losing, renamed, reports
+from tests.documents.samples import (
+    COMPANY,
+    SALES,
+    SAMPLES,
+    Account,
+    closing_on_the_20th,
+    in_thousands,
+    large,
+    losing,
+    renamed,
+    reports,
+)
 from tests.programs import require_program
 
 REFERENCE = "8f14e45fceea167a"
 
 
-def models(sample: TenantReports) -> list[Report]:
-    return [layout(sample) for layout in PDF_REPORTS.values()]
+def models(sample: TenantReports) -> list[list[Report]]:
+    """The reports of each document."""
+    return [
+        [statement_report(layout, sample) for layout in layouts] for layouts in PDF_REPORTS.values()
+    ]
 
 
 def text_of(pdf: bytes) -> str:
@@ -44,7 +58,7 @@ def text_of(pdf: bytes) -> str:
     return completed.stdout.decode()
 
 
-def printed(cell: Cell, currency: str) -> str:
+def printed(cell: Cell, company: Company) -> str:
     """A figure as a reader expects it, written without the code under test."""
     if cell is None:
         return "—"
@@ -53,7 +67,10 @@ def printed(cell: Cell, currency: str) -> str:
         rounded = percent.copy_abs().quantize(Decimal("0.1"), "ROUND_HALF_UP")
         return f"{'△' if percent < 0 and rounded else ''}{rounded:,}%"
     assert isinstance(cell, int)
-    return f"{from_minor_units(cell, currency):,}".replace("-", "△")
+    amount = from_minor_units(cell, company.currency)
+    if company.display_unit == "thousand":
+        amount = Decimal(int(amount / 1000))  # toward zero, and without a sign of its own
+    return f"{amount:,}".replace("-", "△")
 
 
 def only_line_with(words: Sequence[str], lines: list[list[str]]) -> bool:
@@ -63,18 +80,16 @@ def only_line_with(words: Sequence[str], lines: list[list[str]]) -> bool:
 @pytest.mark.parametrize("name", SAMPLES)
 def test_every_line_is_printed_with_all_its_figures(name: str) -> None:
     sample = SAMPLES[name]()
-    reports_of_sample = models(sample)
+    documents = models(sample)
 
-    for report, pdf in zip(
-        reports_of_sample, render_pdfs(reports_of_sample, REFERENCE), strict=True
-    ):
+    for parts, pdf in zip(documents, render_pdfs(documents, REFERENCE), strict=True):
         lines = [line.split() for line in text_of(pdf).splitlines()]
-        for row in report.rows:
+        for row in [row for report in parts for row in report.rows]:
             label, *figures = row.cells
-            words = [printed(cell, sample.company.currency) for cell in figures]
+            words = [printed(cell, sample.company) for cell in figures]
             if len(str(label)) <= 20:  # longer ones wrap
                 words = [*str(label).split(), *words]
-            assert only_line_with(words, lines), (report.name, words)
+            assert only_line_with(words, lines), (parts[0].name, words)
 
 
 @pytest.mark.parametrize("name", SAMPLES)
@@ -163,22 +178,27 @@ def test_corrected_revision_is_named() -> None:
     assert "第2版（訂正版）" in text_of(pdf)
 
 
-def test_labels_end_left_of_the_figures(tmp_path: Path) -> None:
-    """No word of a wrapped label reaches into the columns of figures."""
-    [pdf, *_] = render_pdfs(models(large()), REFERENCE)
-    path = tmp_path / "report.pdf"
+def words_of(pdf: bytes, folder: Path) -> list[tuple[float, float, str]]:
+    """Where each word begins and ends, in points from the left."""
+    path = folder / "report.pdf"
     path.write_bytes(pdf)
     boxes = subprocess.run(
         [require_program("pdftotext"), "-bbox", str(path), "-"],
         capture_output=True,
         check=True,
     ).stdout.decode(errors="replace")  # pdftotext writes a broken 𠮷 in the title, not the text
-    words = [
+    return [
         (float(left), float(right), word)
         for left, right, word in re.findall(
             r'<word xMin="([\d.]+)" yMin="[\d.]+" xMax="([\d.]+)" yMax="[\d.]+">(.*)</word>', boxes
         )
     ]
+
+
+def test_labels_end_left_of_the_figures(tmp_path: Path) -> None:
+    """No word of a wrapped label reaches into the columns of figures."""
+    [pdf, *_] = render_pdfs(models(large()), REFERENCE)
+    words = words_of(pdf, tmp_path)
 
     label_right = max(right for _, right, word in words if word.startswith("長長"))
     figure_left = min(left for left, _, word in words if word == "123,456,789,012")
@@ -188,7 +208,7 @@ def test_labels_end_left_of_the_figures(tmp_path: Path) -> None:
 
 
 def test_properties_name_report_tenant_and_month() -> None:
-    for report, pdf in zip(
+    for [report, *_], pdf in zip(
         models(reports()), render_pdfs(models(reports()), REFERENCE), strict=True
     ):
         reader = PdfReader(io.BytesIO(pdf), strict=True)
@@ -231,9 +251,69 @@ def test_documents_do_not_depend_on_what_was_rendered_before() -> None:
     assert render_pdfs(models(reports()), REFERENCE) == first
 
 
-def test_usual_month_fits_one_page_each() -> None:
-    for pdf in render_pdfs(models(reports()), REFERENCE):
-        assert len(PdfReader(io.BytesIO(pdf)).pages) == 1
+@pytest.mark.parametrize("name", sorted(SAMPLES.keys() - {"large"}))
+def test_usual_month_fits_one_page_a_statement(name: str) -> None:
+    documents = models(SAMPLES[name]())
+
+    for parts, pdf in zip(documents, render_pdfs(documents, REFERENCE), strict=True):
+        assert len(PdfReader(io.BytesIO(pdf)).pages) == len(parts)
+
+
+def test_each_statement_of_a_document_begins_a_page() -> None:
+    *_, cash_flow = render_pdfs(models(reports()), REFERENCE)
+
+    direct, indirect, _ = text_of(cash_flow).split("\f")
+
+    assert "キャッシュフロー概要" in direct
+    assert "1 / 2 ページ" in direct
+    assert "キャッシュ・フロー計算書（間接法）" in indirect
+    assert "2 / 2 ページ" in indirect
+
+
+def test_thousands_are_truncated_toward_zero() -> None:
+    sales = {
+        "net_sales": [
+            Account("4110", "製品売上高", 1_999_999, 1_000, 5_000_000),
+            Account("4190", "売上値引", -1_999, 0, -999),
+        ]
+    }
+    sample = replace(in_thousands(), statements=reports(sales=sales).statements)
+
+    [pdf, *_] = render_pdfs(models(sample), REFERENCE)
+
+    lines = [line.split() for line in text_of(pdf).splitlines()]
+    # the change is 1,998,999, a year ago were 900: neither is computed from what is printed
+    assert ["製品売上高", "1,999", "1", "1,998", "0", "100.1%", "5,000"] in lines
+    assert ["売上値引", "△1", "0", "△1", "0", "△0.1%", "0"] in lines
+    assert ["売上高合計", "1,998", "1", "1,997", "0", "100.0%", "4,999"] in lines
+
+
+@pytest.mark.parametrize("accounts", [*range(12, 34), *range(60, 76)])
+def test_no_page_goes_on_with_a_line_or_two(accounts: int) -> None:
+    """The last page of a long table has some of its rows, or the chart alone."""
+    expenses = [
+        Account(f"6{number:03}", f"経費科目その{number}", 1_000_000, 900_000, 9_000_000)
+        for number in range(accounts)
+    ]
+    sample = reports(sales={**SALES, "selling_general_administrative": expenses})
+
+    [pdf, *_] = render_pdfs(models(sample), REFERENCE)
+
+    for page in text_of(pdf).split("\f")[1:-1]:
+        rows = [line for line in page.splitlines() if re.search(r"%\s+[△\d,]+$", line)]
+        assert len(rows) == 0 or len(rows) >= 4
+
+
+def test_long_title_leaves_room_for_the_mark_and_the_period(tmp_path: Path) -> None:
+    company = replace(closing_on_the_20th().company, closed=False)
+    *_, pdf = render_pdfs(models(replace(closing_on_the_20th(), company=company)), REFERENCE)
+
+    sides = {word: (left, right) for left, right, word in words_of(pdf, tmp_path)}
+
+    title = sides["キャッシュ・フロー計算書（間接法）"]
+    mark, period = sides["未締め・暫定"], sides["2026年9月21日～2026年10月20日"]
+    assert title[1] < mark[0]
+    assert mark[1] < period[0]
 
 
 def test_more_characters_than_a_subset_holds() -> None:
@@ -244,7 +324,7 @@ def test_more_characters_than_a_subset_holds() -> None:
     }
     report = statement_report(INCOME_STATEMENT, reports(sales=renamed(SALES, names)))
 
-    [pdf] = render_pdfs([report], REFERENCE)
+    [pdf] = render_pdfs([[report]], REFERENCE)
 
     text = re.sub(r"\s", "", text_of(pdf))
     assert all(name[:9] in text for name in names.values())

@@ -21,7 +21,17 @@ from reports_pipeline.accounting.reports import Claim, TenantReports
 from reports_pipeline.documents.layouts import WORKBOOK_REPORTS
 from reports_pipeline.documents.tables import Cell, Ratio, Report
 from reports_pipeline.documents.workbook import render_workbook
-from tests.documents.samples import CLAIMS, COMPANY, SAMPLES, empty, english, large, losing, reports
+from tests.documents.samples import (
+    CLAIMS,
+    COMPANY,
+    SAMPLES,
+    empty,
+    english,
+    in_thousands,
+    large,
+    losing,
+    reports,
+)
 from tests.programs import require_program
 
 REFERENCE = "8f14e45fceea167a"
@@ -134,23 +144,24 @@ def test_totals_changes_and_shares_are_formulas() -> None:
     sales = HEAD_ROW + 1 + keys.index("total_net_sales")
     costs = HEAD_ROW + 1 + keys.index("total_cost_of_sales")
     assert cell("B", "total_net_sales") == f"=SUBTOTAL(9,B{HEAD_ROW + 2}:B{sales - 1})"
-    assert cell("F", "gross_profit") == f"=F{sales}-F{costs}"
+    assert cell("E", "gross_profit") == f"=E{sales}-E{costs}"
+    assert cell("G", "gross_profit") == f"=G{sales}-G{costs}"
     assert cell("D", "account:4110") == f"=B{HEAD_ROW + 2}-C{HEAD_ROW + 2}"
-    assert cell("E", "account:4110") == f'=IF(B${sales}>0,B{HEAD_ROW + 2}/B${sales},"—")'
+    assert cell("F", "account:4110") == f'=IF(B${sales}>0,B{HEAD_ROW + 2}/B${sales},"—")'
     assert cell("B", "account:4110") == 38_450_000
 
 
 def test_missing_comparative_is_a_dash_and_no_formula() -> None:
     report = report_of("usual", "income_statement")
     total = next(row for row in report.rows if row.key == "total_net_sales")
-    label, current, _, _, share, year_to_date = total.cells
-    without_prior = replace(total, cells=(label, current, None, None, share, year_to_date))
+    label, current, *_, share, year_to_date = total.cells
+    without_prior = replace(total, cells=(label, current, None, None, None, share, year_to_date))
     number = HEAD_ROW + 1 + report.rows.index(total)
     rows = tuple(without_prior if row is total else row for row in report.rows)
 
     sheet = sheet_of(render_workbook(replace(report, rows=rows), REFERENCE), values=False)
 
-    assert [sheet[f"{letter}{number}"].value for letter in "CD"] == ["—", "—"]
+    assert [sheet[f"{letter}{number}"].value for letter in "CDE"] == ["—", "—", "—"]
 
 
 @pytest.mark.parametrize("sample", ["usual", "large"])
@@ -285,7 +296,7 @@ def test_head_names_company_period_reference_and_an_open_month() -> None:
     assert head(losing()) == [
         "月次損益計算書",
         "株式会社さくら製作所",
-        "2026年10月度　単位：円　消費税：税抜",
+        "2026年10月度　単位：円　消費税：税抜　当期：2026年4月1日～",
         f"管理番号 {REFERENCE}　第2版（訂正版）",
         "未締め・暫定",
     ]
@@ -302,6 +313,24 @@ def test_properties_are_dated_by_the_month() -> None:
     assert book.properties.creator == "FinanceFlow"
     assert book.properties.keywords == "t0001, 2026-10"
     assert book.properties.created == pd.Timestamp("2026-11-01")
+
+
+def test_workbook_of_a_company_that_reads_thousands_is_exact() -> None:
+    of_thousands = WORKBOOK_REPORTS["income_statement"](in_thousands())
+    sheet = sheet_of(render_workbook(of_thousands, REFERENCE))
+
+    assert sheet["B8"].value == 38_450_000
+    assert "単位：円" in str(sheet["A3"].value)
+
+
+@pytest.mark.parametrize(
+    ("name", "orientation"),
+    [("income_statement", "portrait"), ("expense_claims", "landscape")],
+)
+def test_statements_are_printed_upright_and_lists_across(name: str, orientation: str) -> None:
+    sheet = sheet_of(render_workbook(WORKBOOK_REPORTS[name](reports()), REFERENCE))
+
+    assert sheet.page_setup.orientation == orientation
 
 
 @pytest.mark.parametrize(("sample", "name"), CASES)

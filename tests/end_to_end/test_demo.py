@@ -11,10 +11,11 @@ from pathlib import Path
 import openpyxl
 import pytest
 
-from reports_pipeline.accounting.money import from_minor_units, minor_unit_exponent
+from reports_pipeline.accounting.money import from_minor_units
 from reports_pipeline.accounting.reports import LineKind, StatementKind, TenantReports
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
-from reports_pipeline.documents.formats import format_amount
+from reports_pipeline.documents.formats import amount_format
+from reports_pipeline.documents.layouts import PDF_REPORTS
 from tests.end_to_end.stored import attachments, read_mail, stored_reports
 from tests.end_to_end.system import MONTH, System, new_system
 from tests.programs import require_program
@@ -79,18 +80,18 @@ def test_the_pdfs_show_the_figures_of_the_statements(
 ) -> None:
     pdftotext = require_program("pdftotext")
     for tenant_id in TENANTS:
-        company = reports[tenant_id].company
-        exponent = minor_unit_exponent(company.currency)
-        for kind in StatementKind:
-            pdf = folder(system, tenant_id) / f"{kind.value}.pdf"
+        as_printed = amount_format(reports[tenant_id].company)
+        for name, layouts in PDF_REPORTS.items():
+            pdf = folder(system, tenant_id) / f"{name}.pdf"
             text = subprocess.run(
                 [pdftotext, "-layout", str(pdf), "-"], capture_output=True, text=True, check=True
             ).stdout
-            for line in reports[tenant_id].statement(kind).lines:
-                if line.kind is LineKind.HEADING or line.current is None:
-                    continue
-                figure = format_amount(abs(line.current), exponent)
-                assert figure in text, f"{pdf}: {line.key} {figure}"
+            for layout in layouts:
+                for line in reports[tenant_id].statement(layout.kind).lines:
+                    if line.kind is LineKind.HEADING or line.current is None:
+                        continue
+                    figure = as_printed(abs(line.current))
+                    assert figure in text, f"{pdf}: {line.key} {figure}"
 
 
 def test_libreoffice_recalculates_the_workbooks_to_the_figures_of_the_statements(

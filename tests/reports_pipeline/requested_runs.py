@@ -36,5 +36,10 @@ def requested_months(requests: Sequence[dg.RunRequest]) -> set[str]:
     return {_selection(request)["month"] for request in requests}
 
 
+def requested_verification(requests: Sequence[dg.RunRequest]) -> set[bool]:
+    """Whether all tenants are verified, in any of the requests."""
+    return {_selection(request)["verify_all"] for request in requests}
+
+
 def _selection(request: dg.RunRequest) -> Any:
     return request.run_config["resources"]["tenant_selection"]["config"]

@@ -150,6 +150,13 @@ def test_every_launch_has_an_id_of_its_own(sample_url: str) -> None:
     assert all(re.fullmatch(r"backfill-2025-04-\d{8}-\d{6}-[0-9a-f]{4}", id_) for id_ in ids)
 
 
+def test_whether_all_tenants_are_verified_is_written_down(sample_url: str) -> None:
+    for options in ([], ["--verify-all"]):
+        refused("backfill", "--month", "2025-04", "--all", *options)
+    launches = Launches(sample_url).unlaunched()
+    assert [launch.verify_all for launch in launches] == [False, True]
+
+
 @pytest.fixture
 def outcomes(sample_url: str) -> StageOutcomes:
     """t0001 is through; t0002 has an unbalanced ledger, t0003 nobody to mail to; the rest wait."""

@@ -28,6 +28,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         dagster_url=None,
         first_month=this_month.plus(-18),
         tenants_per_run=100,
+        verified_tenants_per_run=1,
         document_links="http://127.0.0.1:3001",
         mail_from="FinanceFlow <reports@financeflow.example>",
     )
@@ -36,7 +37,7 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_an_empty_variable_is_as_good_as_none() -> None:
     names = [
         "ENVIRONMENT", "HOME", "DATABASE_URL", "LEDGER_URL", "DAGSTER_URL", "FIRST_MONTH",
-        "TENANTS_PER_RUN", "DOCUMENT_LINKS", "MAIL_FROM",
+        "TENANTS_PER_RUN", "VERIFIED_TENANTS_PER_RUN", "DOCUMENT_LINKS", "MAIL_FROM",
     ]  # fmt: skip
     assert settings(**{f"REPORTS_{name}": "" for name in names}) == settings()
 
@@ -50,6 +51,7 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         REPORTS_DAGSTER_URL="postgresql+psycopg2://register/dagster",
         REPORTS_FIRST_MONTH="2024-12",
         REPORTS_TENANTS_PER_RUN="250",
+        REPORTS_VERIFIED_TENANTS_PER_RUN="0",
         REPORTS_DOCUMENT_LINKS="https://documents.financeflow.example/files",
         REPORTS_MAIL_FROM="月次レポート <reports@financeflow.example>",
     ) == Settings(
@@ -59,6 +61,7 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         dagster_url="postgresql+psycopg2://register/dagster",
         first_month=Month(2024, 12),
         tenants_per_run=250,
+        verified_tenants_per_run=0,
         document_links="https://documents.financeflow.example/files",
         mail_from="月次レポート <reports@financeflow.example>",
     )
@@ -79,6 +82,8 @@ def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPa
         ("REPORTS_TENANTS_PER_RUN", "-5"),
         ("REPORTS_TENANTS_PER_RUN", "1.5"),
         ("REPORTS_TENANTS_PER_RUN", "many"),
+        ("REPORTS_VERIFIED_TENANTS_PER_RUN", "-1"),
+        ("REPORTS_VERIFIED_TENANTS_PER_RUN", "all"),
         ("REPORTS_DATABASE_URL", "mysql://localhost/reports"),
         ("REPORTS_LEDGER_URL", "/var/lib/postgresql"),
         ("REPORTS_DAGSTER_URL", "sqlite:///dagster.db"),

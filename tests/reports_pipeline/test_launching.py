@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import math
 from collections.abc import Iterator
 
@@ -24,7 +25,12 @@ from reports_pipeline.launching import (
 )
 from resources.launches import Launch, Launches
 from resources.tenants import Tenants
-from tests.reports_pipeline.requested_runs import create_runs, requested_months, requested_tenants
+from tests.reports_pipeline.requested_runs import (
+    create_runs,
+    requested_months,
+    requested_tenants,
+    requested_verification,
+)
 from tests.sample_ledgers import APRIL, TENANTS
 
 LAUNCH = Launch("backfill-1", APRIL, (("t0002",), ("t0001", "t0003"), ("t0004", "t0005")))
@@ -115,6 +121,12 @@ def test_every_batch_lacks_a_run_at_first(instance: dg.DagsterInstance) -> None:
     for request in requests:
         assert request.tags[LAUNCH_TAG] == "backfill-1"
         assert request.tags[MONTH_TAG] == "2025-04"
+
+
+def test_that_all_tenants_are_verified_is_handed_on(instance: dg.DagsterInstance) -> None:
+    assert requested_verification(missing_runs(instance, LAUNCH)) == {False}
+    asked = dataclasses.replace(LAUNCH, verify_all=True)
+    assert requested_verification(missing_runs(instance, asked)) == {True}
 
 
 def test_asked_again_the_requests_are_the_same(instance: dg.DagsterInstance) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -9,7 +11,10 @@ import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from reports_pipeline.accounting.periods import Month
 from reports_pipeline.ledger_cli import ledger
+from tests.accounting.calendars import Anchor, Calendar
+from tests.sample_ledgers import sample_database
 
 JOURNAL = """\
 posted_on,entry_id,line_no,account_code,debit,credit
@@ -94,6 +99,38 @@ def test_a_second_import_keeps_the_settings_it_does_not_name(
     assert company == ("株式会社青葉", "light", "en")
 
 
+def test_calendar_and_unit_are_settings_too(database_url: str, folder: Path) -> None:
+    command = ["import", "csv", str(folder), "--tenant", "aoba"]
+    result = run(
+        database_url, *command, "--closing-day", "20", "--display-unit", "thousand",
+        "--fiscal-year-from", "2025-07", "--fiscal-year-from", "2024-10",
+    )  # fmt: skip
+    assert result.exit_code == 0, result.output
+    assert settings(database_url) == (20, "thousand", ["2024-10-01 20", "2025-07-01 20"])
+    # A replacement keeps what it does not name; another closing day is all years' closing day.
+    assert run(database_url, *command, "--replace").exit_code == 0
+    assert settings(database_url) == (20, "thousand", ["2024-10-01 20", "2025-07-01 20"])
+    assert run(database_url, *command, "--replace", "--closing-day", "25").exit_code == 0
+    assert settings(database_url) == (25, "thousand", ["2024-10-01 25", "2025-07-01 25"])
+    options = ["--fiscal-year-from", "2025-01", "--display-unit", "one"]
+    assert run(database_url, *command, "--replace", *options).exit_code == 0
+    assert settings(database_url) == (25, "one", ["2025-01-01 25"])
+
+
+def test_accounts_without_a_class_are_counted(database_url: str, folder: Path) -> None:
+    (folder / "accounts.csv").write_text(
+        "account_code,name,account_class\n1120,普通預金,\n4110,売上,\n4111,講演料,\n",
+        encoding="utf-8",
+    )
+    command = ["import", "csv", str(folder), "--tenant", "aoba"]
+    result = run(database_url, *command)
+    assert result.exit_code == 0, result.output
+    assert result.output.splitlines()[0] == (
+        "accounts without a class: 2; one that is used stops the reports."
+        " See: reports accounts list --tenant aoba --unmapped"
+    )
+
+
 def test_a_faulty_folder_changes_nothing(database_url: str, folder: Path) -> None:
     (folder / "journal.csv").write_text(JOURNAL.replace(",,55000", ",,1"), encoding="utf-8")
     result = run(database_url, "import", "csv", str(folder), "--tenant", "aoba")
@@ -116,6 +153,10 @@ def test_a_faulty_folder_changes_nothing(database_url: str, folder: Path) -> Non
         ("--contact", "X <a@b, evil@example.com>", "evil"),
         ("--contact", "X\r\nBcc: y <a@example.jp>", "Bcc"),
         ("--close-through", "2025-13", "2025-13"),
+        ("--closing-day", "30", "1 to 28, or 31 for the month's end"),
+        ("--closing-day", "0", "0 is not in the range"),
+        ("--display-unit", "million", "'one', 'thousand'"),
+        ("--fiscal-year-from", "2025", "not a month"),
     ],
 )
 def test_a_bad_option_is_explained(
@@ -168,6 +209,139 @@ def test_an_hledger_export_is_imported(database_url: str, tmp_path: Path) -> Non
         "--tenant", "aoba",
     )  # fmt: skip
     assert result.output == "aoba: 1 entries, 2 lines, 0 claims, 2025-04 to 2025-04\n"
+
+
+LATE_POSTING = """
+    insert into ledger.journal_entries values ('t0004', '2025-03-15', 900001, '', 'JPY');
+    insert into ledger.journal_lines values ('t0004', '2025-03-15', 900001, 1, '1120', 5000, 0),
+                                            ('t0004', '2025-03-15', 900001, 2, '4110', 0, 5000);
+"""
+CLOSING_ENTRY = """
+    insert into ledger.journal_entries values
+        ('t0004', '2025-03-31', 900001, '損益振替', 'JPY', 'normal', 'posted'),
+        ('t0004', '2025-03-31', 900002, '配当', 'JPY', 'normal', 'posted'),
+        ('t0004', '2025-03-31', 900003, '', 'JPY', 'normal', 'cancelled');
+    insert into ledger.journal_lines values
+        ('t0004', '2025-03-31', 900001, 1, '4110', 50000, 0),
+        ('t0004', '2025-03-31', 900001, 2, '6310', 0, 20000),
+        ('t0004', '2025-03-31', 900001, 3, '3230', 0, 30000),
+        ('t0004', '2025-03-31', 900002, 1, '3230', 5000, 0),
+        ('t0004', '2025-03-31', 900002, 2, '1120', 0, 5000);
+"""
+
+
+@pytest.mark.parametrize("options", [["--tenant", "t0004", "--tenant", "t0001"], ["--all"]])
+def test_balances_are_refreshed(postgres_server: str, options: list[str]) -> None:
+    url = sample_database(postgres_server)
+    assert run(url, "refresh", *options).output == "all balances are up to date\n"
+    execute(url, LATE_POSTING)
+    assert run(url, "refresh", "--tenant", "t0001").output == "all balances are up to date\n"
+    assert run(url, "refresh", *options).output == "t0004: 2025-03\n"
+
+
+def test_whose_balances_are_refreshed_is_said(database_url: str) -> None:
+    for options in ([], ["--all", "--tenant", "t0001"]):
+        result = run(database_url, "refresh", *options)
+        assert result.exit_code == 2
+        assert "Name tenants with --tenant, or --all." in result.output
+    unknown = run(database_url, "refresh", "--tenant", "y", "--tenant", "x")
+    assert "no such tenant: x, y" in unknown.output
+
+
+def test_an_entry_is_marked_as_closing(postgres_server: str) -> None:
+    url = sample_database(postgres_server)
+    execute(url, CLOSING_ENTRY)
+    command = ["mark-closing", "--tenant", "t0004", "--date", "2025-03-31", "--entry", "900001"]
+    result = run(url, *command)
+    assert result.exit_code == 0, result.output
+    assert result.output == (
+        "t0004: entry 900001 of 2025-03-31 is marked as closing: 3 lines, 50,000 JPY, 損益振替\n"
+        "balances refreshed: 2025-03\n"
+    )
+    with psycopg.connect(url) as connection:
+        kinds = connection.execute(
+            "select distinct e.kind, l.kind from ledger.journal_entries e"
+            " join ledger.journal_lines l using (tenant_id, posted_on, entry_id)"
+            " where tenant_id = 't0004' and entry_id = 900001"
+        ).fetchall()
+    assert kinds == [("closing", "closing")]
+    again = run(url, *command)
+    assert again.exit_code == 1
+    assert "the entry is marked as closing already" in again.output
+
+
+@pytest.mark.parametrize(
+    ("tenant_id", "entry_id", "reason"),
+    [
+        ("t0004", "900002", "the entry is on no account of the income statement"),
+        ("t0004", "900003", "the entry is cancelled"),
+        ("t0004", "900004", "t0004 has no entry 900004 of 2025-03-31"),
+        ("nobody", "900001", "no such tenant: nobody"),
+    ],
+)
+def test_what_closes_no_year_is_not_marked(
+    postgres_server: str, tenant_id: str, entry_id: str, reason: str
+) -> None:
+    url = sample_database(postgres_server)
+    execute(url, CLOSING_ENTRY)
+    command = ["mark-closing", "--tenant", tenant_id, "--date", "2025-03-31", "--entry", entry_id]
+    result = run(url, *command)
+    assert result.exit_code == 1
+    assert reason in result.output
+
+
+def test_a_calendar_is_printed_around_today(database_url: str) -> None:
+    today = datetime.datetime.now(datetime.timezone(datetime.timedelta(hours=9))).date()
+    calendar = Calendar((Anchor(Month(2020, 4), 20), Anchor(Month.of(today).plus(-2), 20)))
+    execute(
+        database_url,
+        "insert into ledger.companies (tenant_id, name, closing_day) values ('aoba', '青葉', 20);"
+        "insert into ledger.fiscal_year_changes"
+        f" values ('aoba', '{calendar.anchors[1].first_month.start}', 20)",
+    )
+    result = run(database_url, "calendar", "--tenant", "aoba")
+    assert result.exit_code == 0, result.output
+    head, *rows = result.output.splitlines()
+    assert head == f"aoba, today {today}"
+    change = Month.of(today).plus(-2)
+    years = [calendar.year_start(change.plus(-1)), change, change.plus(12)]
+    assert rows[:3] == [
+        fiscal_year(calendar, years[0], change),
+        f"{fiscal_year(calendar, years[1], years[2])}, begins out of turn",
+        fiscal_year(calendar, years[2], years[2].plus(12)),
+    ]
+    months = [change.plus(elapsed) for elapsed in range(12)]
+    assert [re.split("[ :]+", row)[1] for row in rows[3:]] == [str(month) for month in months]
+    [of_today] = [row for row in rows[3:] if row.endswith("  today")]
+    this_month = calendar.month_of(today)
+    assert of_today == f"month {this_month}: {days(calendar, this_month, this_month)}  today"
+
+
+def fiscal_year(calendar: Calendar, first: Month, following: Month) -> str:
+    months = following.ordinal - first.ordinal
+    return f"fiscal year {days(calendar, first, following.plus(-1))}: {months} months"
+
+
+def days(calendar: Calendar, first: Month, last: Month) -> str:
+    last_day = calendar.period(last)[1] - datetime.timedelta(days=1)
+    return f"{calendar.period(first)[0]} to {last_day}"
+
+
+def execute(url: str, statements: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(statements)
+
+
+def settings(url: str) -> tuple[int, str, list[str]]:
+    """The closing day, the unit, and the fiscal years that began out of turn."""
+    with psycopg.connect(url) as connection:
+        [(closing_day, unit)] = connection.execute(
+            "select closing_day, display_unit from ledger.companies"
+        )
+        changes = connection.execute(
+            "select first_month || ' ' || closing_day from ledger.fiscal_year_changes order by 1"
+        )
+        return closing_day, unit, [change for (change,) in changes]
 
 
 def run(url: str, *arguments: str) -> Result:

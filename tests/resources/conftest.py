@@ -17,8 +17,8 @@ def revisions_url(database_url: str) -> str:
         connection.execute(
             """
             insert into reporting.report_revisions
-                (tenant_id, month, revision, numbers_hash, run_id)
-            select tenant_id, '2026-10-01', revision, repeat('a', 64), 'run'
+                (tenant_id, month, revision, numbers_hash, closed, statements_key, run_id)
+            select tenant_id, '2026-10-01', revision, repeat('a', 64), false, 'a.arrow', 'run'
             from unnest(array['t0001', 't0002']) as tenant_id, generate_series(1, 2) as revision
             """
         )

@@ -8,6 +8,7 @@ import psycopg
 
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import JournalEntry
+from reports_pipeline.accounting.periods import Month
 from resources.journal import Journals
 
 
@@ -27,7 +28,7 @@ def stored_balances(url: str, tenant_id: str, before: datetime.date) -> dict[str
 
 
 def stored_accounts(url: str, tenant_id: str) -> list[Account]:
-    return Journals(url).accounts(tenant_id)
+    return Journals(url).accounts(tenant_id, Month(9998, 12))
 
 
 def stored_entries(url: str, tenant_id: str) -> list[JournalEntry]:

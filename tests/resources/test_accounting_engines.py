@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import pytest
 from hypothesis import HealthCheck, given, settings
@@ -14,13 +14,14 @@ from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.accounting.verification import Verification, verify
+from reports_pipeline.accounting.verification import EngineFigures, Verification, verify
 from resources.accounting_engines import (
     AccountingEngine,
     EngineNotInstalledError,
     HledgerEngine,
     JournalRefusedError,
 )
+from tests.accounting.calendars import Anchor, Calendar, years_from
 from tests.accounting.extracts import Bookkeeping, company, extract_of
 from tests.accounting.journals import bookkeepings, months
 from tests.accounting.printing import reports_of
@@ -36,16 +37,29 @@ def engine(request: pytest.FixtureRequest) -> AccountingEngine:
     return engine_named(request.param)
 
 
+def computed(
+    engine: AccountingEngine,
+    month: Month,
+    books: Bookkeeping,
+    more: Sequence[JournalEntry] = (),
+) -> EngineFigures:
+    """What the engine makes of the books, and more entries, up to the end of the month."""
+    company = books.company.in_month(month)
+    end = datetime.date.fromisoformat(company.month_end)
+    entries = [entry for entry in (*books.entries, *more) if entry.posted_on < end]
+    return engine.figures(company, books.accounts, entries)
+
+
 def verified(engine: AccountingEngine, month: Month, books: Bookkeeping) -> Verification:
     [reports] = reports_of(extract_of(month, [books]))
-    entries = [entry for entry in books.entries if entry.posted_on < month.end]
-    figures = engine.figures(books.company, month, books.accounts, entries)
-    return verify(reports, books.accounts, figures)
+    return verify(reports, books.accounts, computed(engine, month, books))
 
 
 def test_a_worked_example_has_the_figures_made_by_hand(engine: AccountingEngine) -> None:
-    figures = engine.figures(SAKURA.company, MAY, SAKURA.accounts, SAKURA.entries)
-    assert _without_zeros(figures.balances) == _without_zeros(BY_HAND.balances)
+    figures = computed(engine, MAY, SAKURA)
+    for name in ("balances", "prior_balances", "balances_before_year", "opened"):
+        expected = getattr(BY_HAND, name)
+        assert _without_zeros(getattr(figures, name)) == _without_zeros(expected), name
     assert figures.earlier_income == BY_HAND.earlier_income
     for theirs, by_hand in (
         (figures.month, BY_HAND.month),
@@ -64,7 +78,8 @@ def test_a_worked_example_has_the_figures_made_by_hand(engine: AccountingEngine)
 def test_books_of_any_kind_agree(
     engine: AccountingEngine, data: st.DataObject, month: Month
 ) -> None:
-    """Closing and opening entries at any time, cancelled ones, compound ones that touch cash."""
+    """Closing and opening entries at any time, cancelled ones, compound ones that touch cash; in
+    years that are cut short or changed, and months that end on any day."""
     books = data.draw(bookkeepings(month, "any"))
     assert verified(engine, month, books).differences == ()
 
@@ -93,7 +108,7 @@ def test_codes_and_currencies_that_could_be_misread(
     ]
     books = Bookkeeping(dataclasses.replace(company(), currency=currency), chart, entries)
     assert verified(engine, OCTOBER, books).differences == ()
-    figures = engine.figures(books.company, OCTOBER, chart, entries)
+    figures = computed(engine, OCTOBER, books)
     assert figures.balances["現金 手許"] == 2 * 1_234_567
 
 
@@ -102,12 +117,45 @@ def test_a_tenant_without_entries_has_zeros(engine: AccountingEngine) -> None:
     assert verified(engine, OCTOBER, books) == Verification(0, ())
 
 
+@pytest.mark.parametrize("month", ["2026-03", "2026-04", "2026-05", "2026-06", "2027-04"])
+@pytest.mark.parametrize(
+    "calendar",
+    [
+        years_from("2020-04", closing_day=20),
+        years_from("2020-04", "2026-05"),
+        Calendar((Anchor(Month(2020, 1)), Anchor(Month(2026, 5), 20), Anchor(Month(2026, 7), 10))),
+    ],
+    ids=["closes on the 20th", "changed its years", "changed both"],
+)
+def test_a_companys_own_months_and_years_agree(
+    engine: AccountingEngine, calendar: Calendar, month: str
+) -> None:
+    """With entries on both sides of every closing day, one of them an opening entry."""
+    days = [datetime.date(2026, m, day) for m in range(3, 7) for day in (10, 11, 20, 21, 30)]
+    postings = [
+        JournalEntry(
+            day,
+            900 + number,
+            "",
+            (JournalLine("6310", 3**number), JournalLine("1110", -(3**number))),
+            EntryKind.OPENING if number % 5 == 3 else EntryKind.NORMAL,
+        )
+        for number, day in enumerate(days)
+    ]
+    books = dataclasses.replace(
+        SAKURA, company=company(calendar=calendar), entries=[*SAKURA.entries, *postings]
+    )
+    found = verified(engine, Month.parse(month), books)
+    assert found.differences == ()
+    assert found.compared > 20
+
+
 def test_a_posting_that_only_the_engine_sees_is_found(engine: AccountingEngine) -> None:
     [reports] = reports_of(extract_of(MAY, [SAKURA]))
     late = JournalEntry(
         datetime.date(2026, 5, 31), 999, "", (JournalLine("6310", 70), JournalLine("1110", -70))
     )
-    figures = engine.figures(SAKURA.company, MAY, SAKURA.accounts, [*SAKURA.entries, late])
+    figures = computed(engine, MAY, SAKURA, [late])
     found = verify(reports, SAKURA.accounts, figures).differences
     assert {(difference.what, difference.line): difference.difference for difference in found} == {
         ("balance_sheet.current", "account:1110"): 70,
@@ -143,7 +191,7 @@ def test_an_entry_of_ours_that_went_wrong_is_found(engine: AccountingEngine, mut
     }[mutation]
     entries = [*SAKURA.entries[:-3], *replacements, *SAKURA.entries[-2:]]
     [reports] = reports_of(extract_of(MAY, [dataclasses.replace(SAKURA, entries=entries)]))
-    figures = engine.figures(SAKURA.company, MAY, SAKURA.accounts, SAKURA.entries)
+    figures = computed(engine, MAY, SAKURA)
     found = verify(reports, SAKURA.accounts, figures).differences
     assert {line.account_code for line in entry.lines} <= {
         difference.line.rpartition(":")[2] for difference in found
@@ -154,14 +202,14 @@ def test_a_journal_that_does_not_balance_is_refused(engine: AccountingEngine) ->
     lines = (JournalLine("1110", 5), JournalLine("4110", -4))
     entry = JournalEntry(datetime.date(2026, 10, 1), 1, "", lines)
     with pytest.raises(JournalRefusedError, match=r"(?s)balance.*\b1 JPY"):
-        engine.figures(company(), OCTOBER, SAKURA.accounts, [entry])
+        computed(engine, OCTOBER, Bookkeeping(company(), SAKURA.accounts, [entry]))
 
 
 def test_a_code_that_hledger_cannot_read_is_refused() -> None:
     engine = engine_named("hledger")
     chart = [Account("a  b", "", AccountClass.NET_SALES)]
     with pytest.raises(JournalRefusedError, match="hledger cannot read the account code 'a  b'"):
-        engine.figures(company(), OCTOBER, chart, [])
+        computed(engine, OCTOBER, Bookkeeping(company(), chart, []))
 
 
 def test_where_hledger_is_missing_its_debian_package_is_named(

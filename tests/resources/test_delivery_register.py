@@ -7,7 +7,13 @@ import psycopg
 import pytest
 
 from reports_pipeline.accounting.failures import FailureCode
-from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
+from reports_pipeline.delivery.deliveries import (
+    ChangedFigure,
+    DeliveryMessage,
+    LetterCorrection,
+    Recipient,
+    RegisteredDelivery,
+)
 from reports_pipeline.delivery.errors import (
     CorrectionPendingError,
     IllegalMoveError,
@@ -353,3 +359,9 @@ def test_the_database_knows_the_states(revisions_url: str) -> None:
     assert row is not None
     for state in DeliveryState:
         assert f"'{state}'" in row[0]
+
+
+def test_a_letter_of_a_correction_comes_back_as_it_was(register: PostgresDeliveryRegister) -> None:
+    figures = (ChangedFigure("売上高（当月）", "1,000", "1,200"),)
+    letter = replace(LETTER, correction=LetterCorrection(1, 2, figures, changes=14))
+    assert register.register(delivery(SATO, letter=letter)).letter == letter

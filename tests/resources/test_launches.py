@@ -37,6 +37,13 @@ def test_batches_keep_their_order(launches: Launches) -> None:
     assert launches.unlaunched() == [many]
 
 
+def test_whether_all_tenants_are_verified_is_kept(launches: Launches) -> None:
+    asked = Launch("backfill-4", OCTOBER, (("t0001",),), verify_all=True)
+    launches.request(asked, requested_by="yamada")
+    launches.request(FIRST, requested_by="yamada")
+    assert [launch.verify_all for launch in launches.unlaunched()] == [True, False]
+
+
 def test_who_asked_and_when_is_kept(launches: Launches, database_url: str) -> None:
     launches.request(FIRST, requested_by="yamada")
     launches.mark_launched([FIRST.launch_id])

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+from typing import Any
+
 import pandas as pd
 import psycopg
 import pytest
@@ -11,6 +14,10 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
 from reports_pipeline.accounting.periods import Month
 from resources.ledger import PostgresLedger
+from resources.ledger_loading import load_ledger
+from resources.ledger_repairs import refresh_snapshots
+from resources.sample_ledger import SampleScale, sample_ledger
+from tests.accounting.calendars import Anchor, Calendar, years_from
 from tests.sample_ledgers import APRIL, TENANTS, sample_database, sample_tables
 
 
@@ -47,8 +54,25 @@ def change(url: str, statement: str) -> None:
 
 
 def test_the_companies_are_as_registered(extract: LedgerExtract) -> None:
-    expected = sample_tables()["companies"].to_pandas().assign(closed=True)
+    companies = sample_tables()["companies"].to_pandas()
+    april = [
+        (calendar.period(calendar.year_start(APRIL))[0], *calendar.period(APRIL))
+        for calendar in map(_calendar, companies.itertuples())
+    ]
+    days = ["fiscal_year_start", "month_start", "month_end"]
+    expected = companies.assign(
+        **pd.DataFrame(april, columns=days).map(datetime.date.isoformat), closed=True
+    )
     pd.testing.assert_frame_equal(extract.companies, _as_contracted(expected, "companies"))
+
+
+def test_fiscal_years_begin_with_the_companies_months(extract: LedgerExtract) -> None:
+    companies = sample_tables()["companies"].to_pandas()
+    years = extract.fiscal_years
+    assert years["tenant_id"].tolist() == TENANTS
+    assert (years["first_month"] % 12 + 1).tolist() == (
+        companies["fiscal_year_start_month"].tolist()
+    )
 
 
 def test_the_charts_are_the_companies_own(extract: LedgerExtract) -> None:
@@ -59,21 +83,8 @@ def test_the_charts_are_the_companies_own(extract: LedgerExtract) -> None:
 def test_movements_are_the_sums_of_posted_lines(
     extract: LedgerExtract, posted_lines: pd.DataFrame
 ) -> None:
-    closing = posted_lines["kind"] == "closing"
-    opening = posted_lines["kind"] == "opening"
-    assert closing.any()
-    assert opening.any()
-    parts = posted_lines.assign(
-        closing_debit=posted_lines["debit"].where(closing, 0),
-        closing_credit=posted_lines["credit"].where(closing, 0),
-        opening_debit=posted_lines["debit"].where(opening, 0),
-        opening_credit=posted_lines["credit"].where(opening, 0),
-        debit=posted_lines["debit"].where(~closing, 0),
-        credit=posted_lines["credit"].where(~closing, 0),
-    )
-    sums = parts.groupby(["tenant_id", "account_code", "month"], as_index=False).sum(
-        numeric_only=True
-    )
+    assert set(posted_lines["kind"]) == {"normal", "opening", "closing"}
+    sums = _movements(posted_lines)
     pd.testing.assert_frame_equal(extract.movements, _as_contracted(sums, "movements"))
 
 
@@ -122,7 +133,7 @@ def test_a_trend_begins_a_year_before(url: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(
             "insert into ledger.balance_snapshots"
-            " select 't0001', month, '4110', 0, 7, 0, 0, 0, 0, 7, 0"
+            " select 't0001', month, '4110', 0, 7, 0, 0, 0, 0, 7, 0, false"
             " from unnest(array[date '2024-03-01', '2024-04-01']) as month"
         )
     extract, _ = PostgresLedger(url).extract(APRIL, ["t0001"])
@@ -262,7 +273,7 @@ def test_a_snapshot_without_lines_is_found(url: str, extract: LedgerExtract) -> 
     change(
         url,
         "insert into ledger.balance_snapshots values"
-        " ('t0005', '2025-04-01', '9999', 1, 0, 0, 0, 0, 0, null, null)",
+        " ('t0005', '2025-04-01', '9999', 1, 0, 0, 0, 0, 0, null, null, false)",
     )
     [failure] = others_are_as_before(url, extract, without="t0005")
     assert failure.code is FailureCode.SNAPSHOT_MISMATCH
@@ -291,13 +302,15 @@ def test_the_ledger_is_read_in_one_transaction_that_cannot_write(url: str) -> No
     # A function that the extract calls tells of its transaction, and tries to write.
     with psycopg.connect(url) as connection:
         connection.execute("create table public.written (note text)")
+        connection.execute("drop function ledger.month_movements")
         connection.execute(
             """
-            create or replace function ledger.month_movements(tenants text[], month_start date)
+            create function ledger.month_movements(tenants text[], month_start date)
             returns table (tenant_id text, account_code text, debit bigint, credit bigint,
                            closing_debit bigint, closing_credit bigint,
                            opening_debit bigint, opening_credit bigint,
-                           inflow bigint, outflow bigint, unbalanced boolean)
+                           inflow bigint, outflow bigint, with_retained_earnings boolean,
+                           unbalanced boolean)
             language plpgsql as $$ begin
                 if current_setting('transaction_isolation') <> 'repeatable read'
                 then raise 'every query sees another ledger'; end if;
@@ -307,6 +320,222 @@ def test_the_ledger_is_read_in_one_transaction_that_cannot_write(url: str) -> No
         )
     with pytest.raises(Exception, match="read-only transaction"):
         PostgresLedger(url).extract(APRIL, ["t0001"])
+
+
+def test_a_month_that_was_opened_again_is_provisional(url: str) -> None:
+    change(
+        url,
+        "update ledger.month_closings"
+        " set reopened_at = now(), reopened_by = 'sato', reason = '漏れ'"
+        " where tenant_id = 't0003' and month = '2025-04-01'",
+    )
+    extract, _ = PostgresLedger(url).extract(APRIL, ["t0003"])
+    assert extract.companies["closed"].tolist() == [False]
+    change(
+        url,
+        "insert into ledger.month_closings (tenant_id, month, closed_at)"
+        " values ('t0003', '2025-04-01', '2025-06-01')",
+    )
+    extract, _ = PostgresLedger(url).extract(APRIL, ["t0003"])
+    assert extract.companies["closed"].tolist() == [True]
+
+
+CALENDARS = {
+    "month ends": years_from("2020-04"),
+    "the 20th": years_from("2020-04", closing_day=20),
+    "February": years_from("2020-02", closing_day=28),
+    "a short year": years_from("2020-10", "2025-03"),
+    "from the month's end to the 20th": Calendar(
+        (Anchor(Month(2020, 4)), Anchor(Month(2025, 3), closing_day=20))
+    ),
+    "from the 20th to the month's end": Calendar(
+        (Anchor(Month(2020, 9), closing_day=20), Anchor(Month(2025, 4)))
+    ),
+    "three in two years": Calendar(
+        (
+            Anchor(Month(2020, 4), closing_day=25),
+            Anchor(Month(2024, 4), closing_day=5),
+            Anchor(Month(2025, 2), closing_day=10),
+        )
+    ),
+}
+
+
+@pytest.mark.parametrize("calendar", CALENDARS.values(), ids=CALENDARS)
+def test_the_database_reckons_every_day_and_month_of_a_calendar(
+    database_url: str, calendar: Calendar
+) -> None:
+    first, *changes = calendar.anchors
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            "insert into ledger.companies (tenant_id, name, fiscal_year_start_month, closing_day)"
+            " values ('t', '梅商店', %s, %s)",
+            [first.first_month.month, first.closing_day],
+        )
+        add_changes(connection, "t", changes)
+        months = connection.execute(
+            """
+            select month, starts_on, ends_on, ledger.fiscal_year_of('t', month)
+            from generate_series(date '2023-01-01', '2027-12-01', interval '1 month') as at,
+                 date(at) as month, ledger.period('t', month)
+            """
+        ).fetchall()
+        days = connection.execute(
+            """
+            select day, ledger.month_of('t', day)
+            from generate_series(date '2023-01-01', '2027-12-31', interval '1 day') as at,
+                 date(at) as day
+            """
+        ).fetchall()
+    assert len(months) == 60
+    for month, starts_on, ends_on, fiscal_year in months:
+        expected = calendar.period(Month.of(month))
+        assert ((starts_on, ends_on), fiscal_year) == (
+            expected,
+            calendar.year_start(Month.of(month)).start,
+        )
+    # Each month begins where the one before ends: no day is in two, and none is in none.
+    assert [month[1] for month in months[1:]] == [month[2] for month in months[:-1]]
+    assert len(days) == 5 * 365 + 1
+    assert {day for day, month in days if calendar.month_of(day) != Month.of(month)} == set()
+
+
+@pytest.mark.parametrize("name", ["the 20th", *list(CALENDARS)[4:]])
+def test_a_calendar_decides_what_is_in_a_month(
+    name: str, url: str, extract: LedgerExtract, posted_lines: pd.DataFrame
+) -> None:
+    calendar = CALENDARS[name]
+    first, *changes = calendar.anchors
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "update ledger.companies set fiscal_year_start_month = %s, closing_day = %s"
+            " where tenant_id = 't0002'",
+            [first.first_month.month, first.closing_day],
+        )
+        add_changes(connection, "t0002", changes)
+    failures = others_are_as_before(url, extract, without="t0002")
+    assert [failure.code for failure in failures] == [FailureCode.SNAPSHOT_MISMATCH]
+    assert refresh_snapshots(url).keys() == {"t0002"}
+    assert others_are_as_before(url, extract, without="t0002") == []
+
+    lines = posted_lines[posted_lines["tenant_id"] == "t0002"]
+    lines = lines.assign(month=[calendar.month_of(day).ordinal for day in lines["posted_on"]])
+    changed, _ = PostgresLedger(url).extract(APRIL, ["t0002"])
+    sums = _movements(lines[lines["month"] <= APRIL.ordinal])
+    pd.testing.assert_frame_equal(changed.movements, _as_contracted(sums, "movements"))
+    claims = sample_tables()["expense_claims"].to_pandas().query("tenant_id == 't0002'")
+    of_april = [calendar.month_of(day) == APRIL for day in claims["incurred_on"]]
+    assert sorted(changed.claims["claim_id"]) == sorted(claims[of_april]["claim_id"])
+    assert changed.fiscal_years["first_month"].tolist()[1:] == [
+        change.first_month.ordinal for change in changes
+    ]
+    [company] = changed.companies.to_dict("records")
+    assert (company["month_start"], company["month_end"]) == tuple(
+        map(datetime.date.isoformat, calendar.period(APRIL))
+    )
+
+
+@pytest.mark.parametrize(
+    ("day", "found"),
+    [("2025-03-20", False), ("2025-03-21", True), ("2025-04-20", True), ("2025-04-21", False)],
+)
+def test_a_company_that_closes_on_the_20th_has_its_faults_in_its_own_month(
+    day: str, found: bool, url: str
+) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("update ledger.companies set closing_day = 20 where tenant_id = 't0002'")
+        connection.execute(
+            "insert into ledger.journal_entries values ('t0002', %s, 900001, '', 'USD')", [day]
+        )
+        connection.execute(
+            "insert into ledger.journal_lines values ('t0002', %s, 900001, 1, '1120', 7, 0)", [day]
+        )
+    refresh_snapshots(url)
+    _, failures = PostgresLedger(url).extract(APRIL, ["t0002"])
+    assert [failure.details["entry_id"] for failure in failures] == [900001] * len(failures)
+    assert [failure.code for failure in failures] == (
+        [FailureCode.LEDGER_IMBALANCE, FailureCode.CURRENCY_MISMATCH] if found else []
+    )
+
+
+def test_what_is_older_than_statements_ask_for_is_one_row_an_account(database_url: str) -> None:
+    scale = SampleScale(tenants=1, first_month=Month(2022, 9), months=32, lines_per_month=60)
+    [tables] = sample_ledger(scale, seed=3)
+    load_ledger(database_url, [tables], replace=False)
+    extract, failures = PostgresLedger(database_url).extract(APRIL, ["t0001"])
+    assert failures == []
+    lines = tables["journal_lines"].to_pandas().query("status == 'posted'")
+    oldest = APRIL.plus(-24).ordinal
+    lines = lines.assign(month=[max(Month.of(d).ordinal, oldest) for d in lines["posted_on"]])
+    assert (lines["month"] == oldest).sum() > 7 * 40
+    pd.testing.assert_frame_equal(extract.movements, _as_contracted(_movements(lines), "movements"))
+    assert extract.cash_flows["month"].min() == APRIL.plus(-12).ordinal
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update ledger.companies set closing_day = 25 where tenant_id = 't0001'",
+        "insert into ledger.fiscal_year_changes values ('t0001', '2025-04-01', 31)",
+        "update ledger.accounts set account_class = 'cash_and_deposits'"
+        " where tenant_id = 't0001' and account_code = '1430'",
+        "update ledger.accounts set account_class = null"
+        " where tenant_id = 't0001' and account_code = '1120'",
+        "insert into ledger.account_mappings values"
+        " ('t0001', '3220', '1900-01-01', 'retained_earnings_brought_forward', 'sato')",
+        # Its lines were there before it.
+        "insert into ledger.accounts values ('t0001', '9999', '新口座', 'cash_and_deposits')",
+    ],
+)
+def test_what_balances_are_kept_by_makes_all_of_them_doubtful(url: str, statement: str) -> None:
+    change(url, statement)
+    [(tenant_id, months)] = refresh_snapshots(url).items()
+    assert tenant_id == "t0001"
+    assert months[:3] == [APRIL.plus(-2), APRIL.plus(-1), APRIL]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "update ledger.companies set name = '梅商店' where tenant_id = 't0001'",
+        "update ledger.accounts set account_class = 'net_sales'"
+        " where tenant_id = 't0001' and account_code = '7190'",
+        "insert into ledger.account_mappings values"
+        " ('t0001', '7190', '2025-04-01', 'net_sales', 'sato')",
+        "insert into ledger.accounts values ('t0001', '9999', '新科目', 'net_sales')",
+    ],
+)
+def test_what_balances_are_not_kept_by_leaves_them_as_they_are(url: str, statement: str) -> None:
+    change(url, statement)
+    assert refresh_snapshots(url) == {}
+
+
+def _movements(lines: pd.DataFrame) -> pd.DataFrame:
+    """The sums that statements are made of."""
+    closing, opening = lines["kind"] == "closing", lines["kind"] == "opening"
+    parts = lines.assign(
+        closing_debit=lines["debit"].where(closing, 0),
+        closing_credit=lines["credit"].where(closing, 0),
+        opening_debit=lines["debit"].where(opening, 0),
+        opening_credit=lines["credit"].where(opening, 0),
+        debit=lines["debit"].where(~closing, 0),
+        credit=lines["credit"].where(~closing, 0),
+    )
+    by = ["tenant_id", "account_code", "month"]
+    return parts.groupby(by, as_index=False).sum(numeric_only=True)
+
+
+def add_changes(connection: psycopg.Connection, tenant_id: str, anchors: list[Anchor]) -> None:
+    for anchor in anchors:
+        connection.execute(
+            "insert into ledger.fiscal_year_changes values (%s, %s, %s)",
+            [tenant_id, anchor.first_month.start, anchor.closing_day],
+        )
+
+
+def _calendar(company: Any) -> Calendar:
+    """Of a company that never changed it."""
+    return Calendar((Anchor(Month(2020, company.fiscal_year_start_month), company.closing_day),))
 
 
 def others_are_as_before(url: str, before: LedgerExtract, *, without: str) -> list[TenantFailure]:

@@ -9,11 +9,12 @@ import psycopg
 import pytest
 
 from reports_pipeline.accounting.accounts import AccountClass
-from reports_pipeline.accounting.charts import Account, default_chart
+from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Claim
 from reports_pipeline.delivery.deliveries import Recipient
+from resources.ledger_imports.chart_files import ImportedAccount
 from resources.ledger_imports.csv_import import read_csv_ledger
 from resources.ledger_imports.ledger_files import LedgerFileError
 from resources.ledger_imports.tenant_ledgers import (
@@ -46,7 +47,7 @@ CHART_HEADER = "account_code,name,account_class\n"
 
 def test_a_folder_is_read(tmp_path: Path) -> None:
     ledger = read(tmp_path, WHOLE)
-    assert ledger.accounts == default_chart("ja")
+    assert ledger.accounts == tuple(map(ImportedAccount.of, default_chart("ja")))
     assert ledger.entries == (
         JournalEntry(
             datetime.date(2025, 4, 1),
@@ -97,8 +98,8 @@ def test_a_chart_of_ones_own_replaces_the_default_one(tmp_path: Path) -> None:
     )
     ledger = read(tmp_path, {"accounts.csv": chart, "journal.csv": journal}, currency="USD")
     assert ledger.accounts == (
-        Account("A", "Bank", AccountClass.CASH_AND_DEPOSITS),
-        Account("B", "Fees", AccountClass.NET_SALES),
+        ImportedAccount("A", "Bank", AccountClass.CASH_AND_DEPOSITS),
+        ImportedAccount("B", "Fees", AccountClass.NET_SALES),
     )
     assert [line.amount for line in ledger.entries[0].lines] == [1250, -1250]
 
@@ -209,7 +210,8 @@ def test_an_imported_ledger_is_stored(tmp_path: Path, database_url: str) -> None
     loaded = import_ledger(database_url, settings, ledger, closed_through=Month(2025, 4))
     assert (loaded.entries, loaded.lines, loaded.claims) == (3, 7, 1)
     assert stored_settings(database_url, "aoba") == settings
-    assert stored_accounts(database_url, "aoba") == list(ledger.accounts)
+    stored = stored_accounts(database_url, "aoba")
+    assert tuple(map(ImportedAccount.of, stored)) == ledger.accounts
     assert stored_entries(database_url, "aoba") == list(ledger.entries)
     # The cancelled entry is in the journal, but in no balance.
     assert stored_balances(database_url, "aoba", datetime.date(2025, 6, 1)) == {
@@ -240,6 +242,32 @@ def test_a_replacement_keeps_what_it_does_not_name(tmp_path: Path, database_url:
     assert stored_counts(database_url) == {"contacts": 2, "expense_claims": 1, "month_closings": 1}
 
 
+def test_an_account_without_a_class_gets_the_one_of_its_name(tmp_path: Path) -> None:
+    chart = CHART_HEADER + "1,普通預金,\n2,Net sales,\n3,売上げ,\n"
+    journal = (
+        "posted_on,entry_id,line_no,account_code,debit,credit\n"
+        "2025-04-01,1,1,1,10,\n2025-04-01,1,2,3,,10\n"
+    )
+    ledger = read(tmp_path, {"accounts.csv": chart, "journal.csv": journal})
+    assert [account.account_class for account in ledger.accounts] == [
+        AccountClass.CASH_AND_DEPOSITS,
+        AccountClass.NET_SALES,
+        None,  # of 売上高 somebody else must say that it is meant
+    ]
+
+
+def test_what_is_posted_after_the_closing_day_is_the_next_months(
+    tmp_path: Path, database_url: str
+) -> None:
+    journal = JOURNAL.replace("2025-04-01,1", "2025-03-21,1")
+    settings = TenantSettings("aoba", "株式会社青葉", closing_day=20)
+    ledger = read(tmp_path, {"journal.csv": journal})
+    import_ledger(database_url, settings, ledger, closed_through=Month(2025, 4))
+    with psycopg.connect(database_url) as connection:
+        closed = connection.execute("select month from ledger.month_closings").fetchall()
+    assert closed == [(datetime.date(2025, 4, 1),)]
+
+
 def read(folder: Path, files: dict[str, str], currency: str = "JPY") -> TenantLedger:
     for name, content in files.items():
         (folder / name).write_text(content, encoding="utf-8", newline="")
@@ -249,8 +277,12 @@ def read(folder: Path, files: dict[str, str], currency: str = "JPY") -> TenantLe
 def stored_counts(url: str) -> dict[str, int]:
     with psycopg.connect(url) as connection:
         return {
-            table: len(connection.execute(f"select from ledger.{table}").fetchall())
-            for table in ("contacts", "expense_claims", "month_closings")
+            table: len(connection.execute(f"select from ledger.{table} {standing}").fetchall())
+            for table, standing in {
+                "contacts": "",
+                "expense_claims": "",
+                "month_closings": "where reopened_at is null",
+            }.items()
         }
 
 

@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 
 from reports_pipeline.accounting.accounts import AccountClass
-from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.journal_export import hledger_journal
 from reports_pipeline.accounting.periods import Month
+from resources.ledger_imports.chart_files import ImportedAccount
 from resources.ledger_imports.hledger_import import read_hledger_csv
 from resources.ledger_imports.ledger_files import LedgerFileError
 from resources.ledger_imports.tenant_ledgers import TenantLedger
@@ -46,7 +46,7 @@ def test_a_printed_journal_is_read(tmp_path: Path) -> None:
         """,
         symbol="¥",
     )
-    assert ledger.accounts[0] == Account("1120", "普通預金", AccountClass.CASH_AND_DEPOSITS)
+    assert ledger.accounts[0] == ImportedAccount("1120", "普通預金", AccountClass.CASH_AND_DEPOSITS)
     assert len(ledger.accounts) == 4
     assert ledger.entries == (
         JournalEntry(

@@ -7,9 +7,12 @@ from collections.abc import Iterator
 
 import psycopg
 import pyarrow as pa
+import pyarrow.compute as pc
 import pytest
 
+from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.periods import Month
+from resources.account_mappings import AccountMappings
 from resources.ledger_loading import LedgerTables, TenantExistsError, load_ledger
 from resources.sample_ledger import SampleScale, sample_ledger
 
@@ -49,9 +52,36 @@ def test_tenants_are_replaced_only_when_asked(database_url: str) -> None:
     shorter = SampleScale(tenants=2, first_month=Month(2025, 3), months=1, lines_per_month=200)
     load_ledger(database_url, sample_ledger(shorter, seed=3), replace=True)
     with psycopg.connect(database_url) as connection:
-        for table in ("balance_snapshots", "month_closings"):
-            months = connection.execute(f"select distinct month from ledger.{table}").fetchall()
+        for rows in ("balance_snapshots", "month_closings where reopened_at is null"):
+            months = connection.execute(f"select distinct month from ledger.{rows}").fetchall()
             assert months == [(datetime.date(2025, 3, 1),)]
+
+
+def test_closings_that_are_replaced_stay_on_record(database_url: str) -> None:
+    one = SampleScale(tenants=1, first_month=Month(2025, 2), months=1, lines_per_month=60)
+    load_ledger(database_url, sample_ledger(one, seed=3), replace=False)
+    load_ledger(database_url, sample_ledger(one, seed=3), replace=True)
+    with psycopg.connect(database_url) as connection:
+        closings = connection.execute(
+            "select closed_by, reopened_by, reason from ledger.month_closings order by closed_at"
+        ).fetchall()
+    assert closings == [("import", "import", "replaced"), ("import", None, None)]
+
+
+def test_what_operators_said_of_accounts_outlives_a_replacement(database_url: str) -> None:
+    one = SampleScale(tenants=1, first_month=Month(2025, 2), months=1, lines_per_month=60)
+    [tables] = sample_ledger(one, seed=3)
+    load_ledger(database_url, [tables], replace=False)
+    mappings = AccountMappings(database_url)
+    for code in ("1430", "1450"):
+        mappings.write("t0001", code, AccountClass.CASH_AND_DEPOSITS, mapped_by="sato")
+    accounts = tables["accounts"]
+    without_one = accounts.filter(pc.not_equal(accounts["account_code"], "1430"))
+    load_ledger(database_url, [{**tables, "accounts": without_one}], replace=True)
+    kept = [a for a in mappings.accounts("t0001", Month(2025, 2)) if a.mapped_by]
+    assert [(a.account_code, a.account_class) for a in kept] == [
+        ("1450", AccountClass.CASH_AND_DEPOSITS)
+    ]
 
 
 def test_a_failure_leaves_the_ledger_as_it_was(database_url: str) -> None:

@@ -4,21 +4,42 @@ from __future__ import annotations
 
 import threading
 import time
+from collections.abc import Collection, Mapping
 from dataclasses import replace
 
 import psycopg
 import pytest
 
 from reports_pipeline.accounting.periods import Month
-from resources.report_register import ReportRegister, StoredDocument
+from reports_pipeline.accounting.reports import LineChange
+from resources.report_register import Correction, ReportRegister, Revision, StoredDocument
 
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
-A, B, C = "a" * 64, "b" * 64, "c" * 64
+A, B, C, D, E = (letter * 64 for letter in "abcde")
+SALES = LineChange("income_statement", "account:4110", "売上高", "current", 1_000, 1_200)
+PRIOR = LineChange("income_statement", "gross_profit", "", "prior", None, -(10**15))
 
 
 @pytest.fixture
 def register(database_url: str) -> ReportRegister:
     return ReportRegister(database_url)
+
+
+def assigned(
+    register: ReportRegister,
+    numbers_hashes: Mapping[str, str],
+    *,
+    month: Month = OCTOBER,
+    closed: Collection[str] = (),
+    statements_key: str = "statements.arrow",
+) -> dict[str, Revision]:
+    return register.assign_revisions(
+        month, numbers_hashes, closed=closed, statements_key=statements_key, run_id="run"
+    )
+
+
+def numbers(revisions: Mapping[str, Revision]) -> dict[str, int]:
+    return {tenant_id: revision.number for tenant_id, revision in revisions.items()}
 
 
 def document(name: str = "income_statement.pdf", revision: int = 1) -> StoredDocument:
@@ -36,39 +57,32 @@ def document(name: str = "income_statement.pdf", revision: int = 1) -> StoredDoc
 
 
 def test_the_same_numbers_are_the_same_revision(register: ReportRegister) -> None:
-    assert register.revisions(OCTOBER, {"t0001": A, "t0002": B}, "first") == {
-        "t0001": 1,
-        "t0002": 1,
-    }
-    assert register.revisions(OCTOBER, {"t0001": A, "t0002": B}, "second") == {
-        "t0001": 1,
-        "t0002": 1,
-    }
+    for _ in range(2):
+        revisions = assigned(register, {"t0001": A, "t0002": B})
+        assert numbers(revisions) == {"t0001": 1, "t0002": 1}
 
 
 def test_other_numbers_are_the_next_revision_of_that_tenant_alone(
     register: ReportRegister,
 ) -> None:
-    register.revisions(OCTOBER, {"t0001": A, "t0002": A}, "first")
-    assert register.revisions(OCTOBER, {"t0001": B, "t0002": A}, "second") == {
-        "t0001": 2,
-        "t0002": 1,
-    }
+    assigned(register, {"t0001": A, "t0002": A})
+    revisions = assigned(register, {"t0001": B, "t0002": A})
+    assert numbers(revisions) == {"t0001": 2, "t0002": 1}
 
 
 def test_numbers_that_return_before_a_mail_are_the_revision_they_were(
     register: ReportRegister,
 ) -> None:
     for numbers_hash, revision in ((A, 1), (B, 2), (A, 1), (C, 3), (B, 2)):
-        found = register.revisions(OCTOBER, {"t0001": numbers_hash}, "run")
-        assert found == {"t0001": revision}
+        found = assigned(register, {"t0001": numbers_hash})
+        assert numbers(found) == {"t0001": revision}
 
 
 def test_numbers_that_return_after_a_later_revision_was_to_be_sent_are_a_new_one(
     register: ReportRegister, database_url: str
 ) -> None:
     for numbers_hash in (A, B):
-        register.revisions(OCTOBER, {"t0001": numbers_hash, "t0002": numbers_hash}, "run")
+        assigned(register, {"t0001": numbers_hash, "t0002": numbers_hash})
     with psycopg.connect(database_url) as connection:
         connection.execute(
             """
@@ -79,40 +93,42 @@ def test_numbers_that_return_after_a_later_revision_was_to_be_sent_are_a_new_one
             [B],
         )
     # whoever read the second version must not take the first one for the newest
-    assert register.revisions(OCTOBER, {"t0001": A, "t0002": A}, "run") == {
-        "t0001": 3,
-        "t0002": 1,
-    }
+    returned = {"t0001": A, "t0002": A}
+    assert numbers(assigned(register, returned)) == {"t0001": 3, "t0002": 1}
+    # and who asks for these figures finds what they are now
+    assert numbers(register.revisions(OCTOBER, returned)) == {"t0001": 3, "t0002": 1}
 
 
 def test_every_month_counts_for_itself(register: ReportRegister) -> None:
-    register.revisions(OCTOBER, {"t0001": A}, "run")
-    assert register.revisions(NOVEMBER, {"t0001": B}, "run") == {"t0001": 1}
+    assigned(register, {"t0001": A}, closed=["t0001"])
+    assert assigned(register, {"t0001": B}, month=NOVEMBER) == {"t0001": Revision(1)}
 
 
 def test_no_tenants_are_no_revisions(register: ReportRegister) -> None:
-    assert register.revisions(OCTOBER, {}, "run") == {}
+    assert assigned(register, {}) == {}
 
 
-@pytest.mark.parametrize("numbers", [[B, B], [B, C]], ids=["same", "different"])
+@pytest.mark.parametrize("shown", [[B, B], [B, C]], ids=["same", "different"])
 def test_runs_at_the_same_time_agree(
-    register: ReportRegister, database_url: str, numbers: list[str]
+    register: ReportRegister, database_url: str, shown: list[str]
 ) -> None:
-    register.revisions(OCTOBER, {"t0001": A, "t0002": A}, "run")
+    assigned(register, {"t0001": A, "t0002": A})
     found: list[tuple[str, dict[str, int]]] = []
 
     def run(numbers_hash: str) -> None:
         hashes = {"t0001": numbers_hash, "t0002": numbers_hash}
-        revisions = ReportRegister(database_url).revisions(OCTOBER, hashes, "run")
-        found.append((numbers_hash, revisions))
+        revisions = assigned(ReportRegister(database_url), hashes)
+        found.append((numbers_hash, numbers(revisions)))
 
     with psycopg.connect(database_url) as hindrance:
         # whoever wants to enter revision 2 of t0002 waits for this row's fate
         hindrance.execute(
-            "insert into reporting.report_revisions values ('t0002', '2026-10-01', 2, %s, 'run')",
+            "insert into reporting.report_revisions (tenant_id, month, revision, numbers_hash,"
+            " closed, statements_key, run_id)"
+            " values ('t0002', '2026-10-01', 2, %s, false, 'other.arrow', 'run')",
             [A],
         )
-        threads = [threading.Thread(target=run, args=[numbers_hash]) for numbers_hash in numbers]
+        threads = [threading.Thread(target=run, args=[numbers_hash]) for numbers_hash in shown]
         for thread in threads:
             thread.start()
         wait_until_blocked(database_url, len(threads))
@@ -124,7 +140,7 @@ def test_runs_at_the_same_time_agree(
         rows = connection.execute(
             "select tenant_id, revision, numbers_hash from reporting.report_revisions"
         ).fetchall()
-    assert len(rows) == 2 * (1 + len(set(numbers)))
+    assert len(rows) == 2 * (1 + len(set(shown)))
     assert len(found) == 2
     for numbers_hash, revisions in found:
         for tenant_id in ("t0001", "t0002"):
@@ -146,9 +162,63 @@ def wait_until_blocked(url: str, sessions: int) -> None:
     raise TimeoutError(f"no {sessions} sessions that wait")
 
 
+def test_a_revision_corrects_the_newest_one_of_a_closed_month(register: ReportRegister) -> None:
+    for numbers_hash, closed, corrects in (
+        (A, False, None),  # provisional
+        (B, True, None),  # after provisional ones, nothing is corrected
+        (C, False, 2),  # reopened
+        (D, True, 2),
+        (E, True, 4),
+    ):
+        closed_tenants = ["t0001", "t0002"] if closed else []
+        [revision] = assigned(register, {"t0001": numbers_hash}, closed=closed_tenants).values()
+        assert revision.corrects == corrects
+        assert revision.changes is None
+    assert [c.revision.number for c in register.corrections(OCTOBER)] == [3, 4, 5]
+
+
+def test_figures_that_return_to_those_of_the_closed_month_correct_nothing(
+    register: ReportRegister,
+) -> None:
+    for numbers_hash in (A, B, A):
+        revision = assigned(register, {"t0001": numbers_hash}, closed=["t0001"])["t0001"]
+    assert revision == Revision(1)
+
+
+def test_what_a_correction_changes_is_remembered_once(register: ReportRegister) -> None:
+    for numbers_hash in (A, B):
+        revisions = assigned(
+            register, {"t0001": numbers_hash, "t0002": A}, closed=["t0001", "t0002"]
+        )
+    compared = replace(revisions["t0001"], changes=(SALES, PRIOR))
+    assert compared == Revision(2, corrects=1, changes=(SALES, PRIOR))
+    register.record_changes(OCTOBER, {"t0001": compared})
+    register.record_changes(OCTOBER, {"t0001": replace(compared, changes=())})
+
+    assert register.revisions(OCTOBER, {"t0001": B, "t0002": A}) == {
+        "t0001": compared,
+        "t0002": Revision(1),
+    }
+    assert assigned(register, {"t0001": B}) == {"t0001": compared}
+    [correction] = register.corrections(OCTOBER)
+    assert correction == Correction("t0001", compared, correction.created_at, "run")
+    assert register.corrections(OCTOBER, ["t0002"]) == []
+    assert register.corrections(NOVEMBER) == []
+
+
+def test_the_file_of_a_revision_is_the_first_that_showed_it(register: ReportRegister) -> None:
+    for numbers_hash, key in ((A, "a.arrow"), (A, "again.arrow"), (B, "b.arrow")):
+        assigned(register, {"t0001": numbers_hash, "t0002": C}, statements_key=key)
+    assert register.statements_keys(OCTOBER, {"t0001": 1, "t0002": 1}) == {
+        "t0001": "a.arrow",
+        "t0002": "a.arrow",
+    }
+    assert register.statements_keys(OCTOBER, {"t0001": 2, "t0002": 2}) == {"t0001": "b.arrow"}
+
+
 def test_documents_come_back_by_tenant_and_revision(register: ReportRegister) -> None:
-    register.revisions(OCTOBER, {"t0001": A}, "run")
-    register.revisions(OCTOBER, {"t0001": B}, "run")
+    assigned(register, {"t0001": A})
+    assigned(register, {"t0001": B})
     pdf, workbook = document(), document("balance_sheet.xlsx")
     corrected = document(revision=2)
     register.record([pdf, workbook, corrected], "run")
@@ -161,7 +231,7 @@ def test_documents_come_back_by_tenant_and_revision(register: ReportRegister) ->
 
 
 def test_a_document_is_recorded_once(register: ReportRegister) -> None:
-    register.revisions(OCTOBER, {"t0001": A}, "run")
+    assigned(register, {"t0001": A})
     register.record([document()], "first")
     register.record([replace(document(), sha256=B, bytes=5)], "second")
     assert register.documents(OCTOBER, ["t0001"]) == {("t0001", 1): [document()]}

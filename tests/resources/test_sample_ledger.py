@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,6 +17,7 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.documents.fonts import printable_characters
 from resources.ledger_loading import TABLES, LedgerTables, load_ledger
 from resources.sample_ledger import SampleScale, lines_per_tenant, sample_ledger, sample_tenant
+from tests.accounting.calendars import Anchor, Calendar
 
 SCALE = SampleScale(tenants=40, first_month=Month(2024, 11), months=15, lines_per_month=8_000)
 
@@ -27,14 +29,29 @@ def sample() -> dict[str, pd.DataFrame]:
 
 @pytest.fixture(scope="module")
 def posted(sample: dict[str, pd.DataFrame]) -> pd.DataFrame:
-    """Posted lines with debit - credit as `amount`, and the class of their account."""
+    """Posted lines with debit - credit as `amount`, the class of their account, and the company's
+    month that they are in."""
     classes = {account.account_code: account.account_class for account in default_chart("ja")}
     lines = sample["journal_lines"].query("status == 'posted'")
     return lines.assign(
         amount=lines["debit"] - lines["credit"],
         account_class=lines["account_code"].map(classes),
-        month=pd.to_datetime(lines["posted_on"]).dt.to_period("M"),
+        month=_months(sample, lines["tenant_id"], lines["posted_on"]),
     )
+
+
+@pytest.fixture(scope="module")
+def calendars(sample: dict[str, pd.DataFrame]) -> dict[str, Calendar]:
+    anchors = {
+        company["tenant_id"]: [
+            Anchor(Month(2023, company["fiscal_year_start_month"]), company["closing_day"])
+        ]
+        for company in sample["companies"].to_dict("records")
+    }
+    for change in sample["fiscal_year_changes"].to_dict("records"):
+        anchor = Anchor(Month.of(change["first_month"]), change["closing_day"])
+        anchors[change["tenant_id"]].append(anchor)
+    return {tenant_id: Calendar(tuple(of_tenant)) for tenant_id, of_tenant in anchors.items()}
 
 
 def test_the_same_seed_makes_the_same_rows() -> None:
@@ -96,7 +113,8 @@ def test_every_month_has_entries_and_no_other(posted: pd.DataFrame) -> None:
 
 def test_books_begin_with_one_opening_entry(posted: pd.DataFrame) -> None:
     opening = posted[posted["kind"] == "opening"]
-    assert set(opening["posted_on"]) == {datetime.date(2024, 11, 1)}
+    assert set(opening["month"].astype(str)) == {"2024-11"}
+    assert set(opening["posted_on"]) == {datetime.date(2024, 10, 21), datetime.date(2024, 11, 1)}
     assert set(opening["entry_id"]) == {1}
     assert opening["tenant_id"].nunique() == SCALE.tenants
     assert (opening["account_code"] < "4").all()
@@ -121,12 +139,9 @@ def test_most_companies_earn_money_and_some_lose_it(posted: pd.DataFrame) -> Non
 
 
 def test_closing_entries_empty_the_accounts_of_a_fiscal_year(
-    sample: dict[str, pd.DataFrame], posted: pd.DataFrame
+    posted: pd.DataFrame,
 ) -> None:
     closing = posted[posted["kind"] == "closing"]
-    starts = sample["companies"].set_index("tenant_id")["fiscal_year_start_month"]
-    months = closing["month"].dt.month % 12 + 1
-    assert (months == closing["tenant_id"].map(starts)).all()
     assert 0 < closing["tenant_id"].nunique() < SCALE.tenants
     for tenant_id, year_end in closing.groupby("tenant_id")["posted_on"].min().items():
         flows = posted[
@@ -135,6 +150,62 @@ def test_closing_entries_empty_the_accounts_of_a_fiscal_year(
             & (posted["account_code"] >= "4")
         ]
         assert (flows.groupby("account_code")["amount"].sum() == 0).all()
+
+
+def test_taxes_and_closing_entries_fall_on_the_last_day_of_a_fiscal_year(
+    sample: dict[str, pd.DataFrame], posted: pd.DataFrame, calendars: dict[str, Calendar]
+) -> None:
+    year_ends = {
+        (tenant_id, calendar.period(month)[1] - datetime.timedelta(days=1))
+        for tenant_id, calendar in calendars.items()
+        for month in (SCALE.first_month.plus(elapsed) for elapsed in range(SCALE.months))
+        if calendar.year_start(month.plus(1)) == month.plus(1)
+    }
+    entries = sample["journal_entries"]
+    taxes = entries[entries["memo"].isin(["法人税等 計上", "Income taxes of the year"])]
+    assert set(zip(taxes["tenant_id"], taxes["posted_on"], strict=True)) == year_ends
+    closing = posted[posted["kind"] == "closing"]
+    assert set(zip(closing["tenant_id"], closing["posted_on"], strict=True)) < year_ends
+
+
+def test_some_calendars_are_not_what_is_usual(
+    sample: dict[str, pd.DataFrame], calendars: dict[str, Calendar]
+) -> None:
+    changed = sample["fiscal_year_changes"]["tenant_id"]
+    assert 0 < len(changed) < 0.1 * SCALE.tenants
+    for tenant_id in changed:
+        short, change = calendars[tenant_id].year_start, Month(2025, 6)
+        assert short(change) == change
+        assert short(change.plus(-1)) > change.plus(-12)
+    closing_days = sample["companies"]["closing_day"]
+    assert 0 < (closing_days == 20).sum() < 0.2 * SCALE.tenants
+    assert set(closing_days) == {20, 31}
+
+
+def test_there_is_a_flow_for_every_section_of_a_cash_flow_statement(posted: pd.DataFrame) -> None:
+    flows = posted[posted["kind"] == "normal"]
+    assert set(flows["account_class"].dropna()) >= {
+        AccountClass.DEPRECIATION,
+        AccountClass.ALLOWANCE_FOR_DOUBTFUL_ACCOUNTS,
+        AccountClass.INTEREST_AND_DIVIDEND_INCOME,
+        AccountClass.INTEREST_EXPENSE,
+        AccountClass.GAIN_ON_DISPOSAL_OF_ASSETS,
+        AccountClass.INCOME_TAXES_PAYABLE,
+        AccountClass.PROPERTY_PLANT_EQUIPMENT,
+        AccountClass.LONG_TERM_BORROWINGS,
+        AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD,
+    }
+
+
+def test_dividends_are_paid_of_earnings(posted: pd.DataFrame) -> None:
+    retained = posted[
+        (posted["account_class"] == AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD)
+        & (posted["kind"] != "closing")
+    ]
+    dividends = retained[retained["kind"] == "normal"]
+    assert (dividends["amount"] > 0).all()
+    paid_by = retained[retained["tenant_id"].isin(dividends["tenant_id"])]
+    assert (paid_by.groupby("tenant_id")["amount"].sum() < 0).all()
 
 
 def test_consumption_tax_stands_apart_in_exclusive_books_only(
@@ -163,7 +234,8 @@ def test_accepted_claims_are_in_the_journal(
         claims.groupby("tenant_id")["amount"].sum(),
         check_names=False,
     )
-    newest = sample["expense_claims"]["incurred_on"] >= datetime.date(2026, 1, 1)
+    claims = sample["expense_claims"]
+    newest = _months(sample, claims["tenant_id"], claims["incurred_on"]) == pd.Period("2026-01")
     assert set(sample["expense_claims"][newest]["status"]) == {"submitted", "approved", "rejected"}
     assert set(sample["expense_claims"][~newest]["status"]) == {"paid", "rejected"}
 
@@ -227,6 +299,17 @@ def test_the_last_month_of_a_few_companies_is_open(sample: dict[str, pd.DataFram
     still_open = closings["max"] < datetime.date(2026, 1, 1)
     assert 0 < still_open.sum() < 0.3 * SCALE.tenants
     assert (closings["size"] == np.where(still_open, 14, 15)).all()
+
+
+def _months(
+    sample: dict[str, pd.DataFrame], tenant_ids: pd.Series[Any], days: pd.Series[Any]
+) -> pd.PeriodIndex:
+    """The companies' months that days are in: what is after the closing day is in the next."""
+    closing_days = sample["companies"].set_index("tenant_id")["closing_day"]
+    timestamps = pd.DatetimeIndex(days)
+    months = timestamps.to_period("M")
+    over = timestamps.day.to_numpy() > tenant_ids.map(closing_days).to_numpy()
+    return pd.PeriodIndex(np.where(over, months + 1, months), freq="M")
 
 
 def _frames(batches: list[LedgerTables]) -> dict[str, pd.DataFrame]:

@@ -49,6 +49,12 @@ def test_names_are_the_companies(tenants: Tenants) -> None:
     }
 
 
+def test_currencies_are_the_companies(tenants: Tenants) -> None:
+    companies = sample_tables()["companies"].to_pylist()
+    currencies = {company["tenant_id"]: company["currency"] for company in companies}
+    assert tenants.currencies([*TENANTS, "nobody"]) == currencies
+
+
 def test_contacts_come_in_the_order_of_their_numbers(tenants: Tenants) -> None:
     contacts = tenants.contacts(["t0001", "t0003", "t0005"])
     assert contacts["t0001"] == [

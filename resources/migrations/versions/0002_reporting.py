@@ -15,6 +15,7 @@ def upgrade() -> None:
         create table reporting.launches (
             launch_id text primary key,
             month date not null check (extract(day from month) = 1),
+            verify_all boolean not null default false,
             requested_by text not null,
             requested_at timestamptz not null default now(),
             launched_at timestamptz
@@ -48,7 +49,9 @@ def upgrade() -> None:
         )
         """
     )
-    # A month of a tenant has a new revision when what its documents show has changed.
+    # A month of a tenant has a new revision when what its documents show has changed. A revision
+    # corrects the newest one before it that was made while the month was closed; `changes` is the
+    # difference to that one. `statements_key` names the file with what the revision shows.
     op.execute(
         """
         create table reporting.report_revisions (
@@ -56,9 +59,15 @@ def upgrade() -> None:
             month date not null check (extract(day from month) = 1),
             revision integer not null check (revision >= 1),
             numbers_hash text not null check (numbers_hash ~ '^[0-9a-f]{64}$'),
+            closed boolean not null,
+            statements_key text not null,
+            corrects integer check (corrects < revision),
+            changes jsonb,
             run_id text not null,
             created_at timestamptz not null default now(),
-            primary key (tenant_id, month, revision)
+            primary key (tenant_id, month, revision),
+            foreign key (tenant_id, month, corrects) references reporting.report_revisions,
+            check (changes is null or corrects is not null)
         )
         """
     )

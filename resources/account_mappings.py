@@ -1,0 +1,154 @@
+"""What operators say the accounts of a tenant are: classes with the month from which they hold."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import psycopg
+
+from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.periods import Month
+from resources.ledger_loading import refresh_stale_snapshots
+
+# A class from this month on holds for all months.
+BEGINNING = Month(1900, 1)
+# Balance snapshots keep what met these two, so that what is one of them always was.
+_CLASSES_OF_ALL_MONTHS = frozenset(
+    {AccountClass.CASH_AND_DEPOSITS, AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD}
+)
+
+
+class UnknownAccountError(LookupError):
+    """There is no such tenant, or no such account in its chart; the message says which."""
+
+
+class HoldsForAllMonthsError(ValueError):
+    """A class that must hold for all months, now or before, was to hold from a month on."""
+
+
+@dataclass(frozen=True, slots=True)
+class MappedAccount:
+    """An account and the class that is in effect for it, with who said so from when on."""
+
+    account_code: str
+    name: str
+    account_class: AccountClass | None  # None: nobody has said what it is
+    first_month: Month | None  # None: the chart says it
+    mapped_by: str | None
+
+
+@dataclass(frozen=True, slots=True)
+class WrittenMapping:
+    """What `AccountMappings.write` has done."""
+
+    account: MappedAccount  # as it was for that month before
+    replaced: tuple[tuple[Month, str], ...]  # other mappings of that month or later: month, class
+    refreshed: tuple[Month, ...]  # months whose snapshots were brought up to date
+
+
+class AccountMappings:
+    """Reads and writes `ledger.account_mappings`."""
+
+    def __init__(self, ledger_url: str) -> None:
+        self._url = ledger_url
+
+    def accounts(self, tenant_id: str, month: Month) -> list[MappedAccount]:
+        """The tenant's accounts as the reports of a month take them, by code.
+
+        Raises:
+            UnknownAccountError: there is no such tenant.
+        """
+        with psycopg.connect(self._url) as connection:
+            return _accounts(connection, tenant_id, month)
+
+    def write(
+        self,
+        tenant_id: str,
+        account_code: str,
+        account_class: AccountClass,
+        *,
+        first_month: Month = BEGINNING,
+        mapped_by: str,
+    ) -> WrittenMapping:
+        """Say what an account is in the reports of a month and all later ones.
+
+        What was said of it for that month or a later one is replaced. Snapshots that become
+        stale are refreshed in the same transaction.
+
+        Raises:
+            UnknownAccountError: there is no such tenant or account.
+            HoldsForAllMonthsError: `first_month` is not BEGINNING, and the class, or the one that
+                the account has now, is of cash or of 繰越利益剰余金.
+        """
+        with psycopg.connect(self._url) as connection:
+            for account in _accounts(connection, tenant_id, first_month):
+                if account.account_code == account_code:
+                    break
+            else:
+                raise UnknownAccountError(f"{tenant_id} has no account {account_code!r}")
+            if first_month != BEGINNING:
+                _require_dated(account_class, account.account_class)
+            replaced = connection.execute(
+                """
+                delete from ledger.account_mappings
+                where tenant_id = %s and account_code = %s and first_month >= %s
+                returning first_month, account_class
+                """,
+                [tenant_id, account_code, first_month.start],
+            ).fetchall()
+            connection.execute(
+                """
+                insert into ledger.account_mappings
+                    (tenant_id, account_code, first_month, account_class, mapped_by)
+                values (%s, %s, %s, %s, %s)
+                """,
+                [tenant_id, account_code, first_month.start, account_class, mapped_by],
+            )
+            refreshed = refresh_stale_snapshots(connection, [tenant_id])
+        return WrittenMapping(
+            account,
+            tuple(sorted((Month.of(month), of_class) for month, of_class in replaced)),
+            tuple(refreshed.get(tenant_id, [])),
+        )
+
+
+def _require_dated(*classes: AccountClass | None) -> None:
+    for account_class in classes:
+        if account_class in _CLASSES_OF_ALL_MONTHS:
+            raise HoldsForAllMonthsError(
+                f"{account_class} holds for all months, since the balances of every month are kept "
+                "by it"
+            )
+
+
+def _accounts(connection: psycopg.Connection, tenant_id: str, month: Month) -> list[MappedAccount]:
+    known = connection.execute(
+        "select from ledger.companies where tenant_id = %s", [tenant_id]
+    ).fetchone()
+    if known is None:
+        raise UnknownAccountError(f"there is no tenant {tenant_id!r}")
+    rows = connection.execute(
+        """
+        select account_code, name, coalesce(mapping.account_class, account.account_class),
+               mapping.first_month, mapping.mapped_by
+        from ledger.accounts account
+        left join (
+            select distinct on (account_code) account_code, first_month, account_class, mapped_by
+            from ledger.account_mappings where tenant_id = %(tenant)s and first_month <= %(month)s
+            order by account_code, first_month desc
+        ) mapping using (account_code)
+        where tenant_id = %(tenant)s order by account_code
+        """,
+        {"tenant": tenant_id, "month": month.start},
+    ).fetchall()
+    return [
+        MappedAccount(
+            code,
+            name,
+            # A class that no statement has is none.
+            AccountClass(of_class) if of_class in set(AccountClass) else None,
+            first_month and Month.of(first_month),
+            mapped_by,
+        )
+        for code, name, of_class, first_month, mapped_by in rows
+    ]

@@ -1,0 +1,236 @@
+"""`reports month …` as it is typed."""
+
+from __future__ import annotations
+
+import datetime
+import json
+from unittest import mock
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounting.reports import LineChange
+from reports_pipeline.cli import main
+from reports_pipeline.environments import LocalEnvironment, Settings
+from reports_pipeline.month_cli import month_commands
+from resources.report_register import ReportRegister, Revision
+
+OCTOBER = Month(2025, 10)
+THIS_MONTH = Month.of(datetime.datetime.now(datetime.UTC).date())
+SALES = LineChange("income_statement", "account:4110", "売上高", "current", 1_000, 120_050)
+PROFIT = LineChange("balance_sheet", "net_profit_for_year", "", "current", None, -500)
+NAME = LineChange("company", "name", "", "", "梅", "梅酒造")
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    """Three companies; ume has entries since September, hawaii has left."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            """
+            insert into ledger.companies (tenant_id, name, currency, status) values
+                ('sakura', 'さくら商店', 'JPY', 'active'), ('ume', '梅', 'USD', 'active'),
+                ('hawaii', 'Hawaii', 'USD', 'left')
+            """
+        )
+        connection.execute("select ledger.ensure_month_partitions('2025-09-01', '2025-09-01')")
+        connection.execute(
+            "insert into ledger.journal_entries (tenant_id, posted_on, entry_id, currency)"
+            " values ('ume', '2025-09-10', 1, 'USD')"
+        )
+    return database_url
+
+
+def month(url: str, *arguments: str, operator: str = "sato") -> Result:
+    environment = LocalEnvironment(Settings.from_environment({"REPORTS_DATABASE_URL": url}))
+    with mock.patch("getpass.getuser", return_value=operator):
+        return CliRunner().invoke(month_commands, arguments, obj=environment)
+
+
+def said(result: Result, exit_code: int = 0) -> list[str]:
+    assert result.exit_code == exit_code, result.output
+    return result.output.splitlines()
+
+
+def test_the_commands_are_part_of_reports() -> None:
+    assert main.commands["month"] is month_commands
+
+
+def test_a_month_is_closed_for_a_tenant(url: str) -> None:
+    assert said(month(url, "close", "--month", "2025-10", "--tenant", "sakura")) == [
+        "2025-10: 1 closed now, 0 closed before, 0 left open"
+    ]
+    [line] = said(month(url, "show", "--month", "2025-10", "--tenant", "sakura"))
+    assert line.startswith("sakura: closed 20")
+    assert line.endswith(" Tokyo by sato")
+
+
+def test_a_month_that_is_closed_already_says_by_whom(url: str) -> None:
+    month(url, "close", "--month", "2025-10", "--tenant", "sakura")
+    close = ("close", "--month", "2025-10", "--tenant", "sakura")
+    line, counts = said(month(url, *close, operator="suzuki"))
+    assert line.startswith("sakura: closed already, 20")
+    assert line.endswith(" Tokyo by sato")
+    assert counts == "2025-10: 0 closed now, 1 closed before, 0 left open"
+
+
+def test_all_are_the_active_ones_and_those_closed_before_are_counted(url: str) -> None:
+    month(url, "close", "--month", "2025-09", "--all")
+    month(url, "close", "--month", "2025-10", "--tenant", "sakura")
+    assert said(month(url, "close", "--month", "2025-10", "--all")) == [
+        "2025-10: 1 closed now, 1 closed before, 0 left open"
+    ]
+
+
+def test_earlier_open_months_are_named_and_refused_unless_forced(url: str) -> None:
+    close = ("close", "--month", "2025-10", "--all")
+    assert said(month(url, *close), exit_code=1) == [
+        "ume: earlier months are open: 2025-09 (--force closes it all the same)",
+        "2025-10: 1 closed now, 0 closed before, 1 left open",
+    ]
+    assert said(month(url, *close, "--force")) == [
+        "2025-10: 1 closed now, 1 closed before, 0 left open"
+    ]
+
+
+def test_a_month_that_is_not_over_is_refused(url: str) -> None:
+    last_day = THIS_MONTH.plus(1).end - datetime.timedelta(days=1)
+    arguments = ("close", "--month", str(THIS_MONTH.plus(1)), "--tenant", "sakura")
+    assert said(month(url, *arguments), exit_code=1)[0] == (
+        f"sakura: not over; its last day is {last_day}"
+    )
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["close"],
+        ["reopen", "--reason", "漏れ"],
+        ["show"],
+        ["corrections"],
+    ],
+    ids=lambda arguments: arguments[0],
+)
+def test_unknown_tenants_are_named(url: str, arguments: list[str]) -> None:
+    tenants = ["--tenant", "sakura", "--tenant", "nobody"]
+    result = month(url, *arguments, "--month", "2025-10", *tenants)
+    assert said(result, exit_code=1) == ["Error: no such tenants: nobody"]
+    assert said(month(url, "show", "--month", "2025-10"))[0] == "2025-10: 0 closed, 2 open"
+
+
+@pytest.mark.parametrize("choice", [[], ["--all", "--tenant", "sakura"]])
+def test_closing_needs_tenants_or_all(url: str, choice: list[str]) -> None:
+    result = month(url, "close", "--month", "2025-10", *choice)
+    assert said(result, exit_code=2)[-1] == "Error: Name tenants with --tenant, or --all."
+
+
+def test_reopening_keeps_who_and_why(url: str) -> None:
+    month(url, "close", "--month", "2025-10", "--tenant", "sakura")
+    reopen = ("reopen", "--month", "2025-10", "--tenant", "sakura", "--reason", "請求書の計上漏れ")
+    assert said(month(url, *reopen, operator="suzuki")) == ["sakura: 2025-10 is open"]
+    lines = said(month(url, "show", "--month", "2025-10"))
+    assert lines[:2] == ["2025-10: 0 closed, 2 open", "open: sakura, ume"]
+    closed, reopened = lines[2:]
+    assert closed.startswith("sakura: closed ")
+    assert closed.endswith(" by sato")
+    assert reopened.startswith("sakura: reopened ")
+    assert reopened.endswith(" by suzuki: 請求書の計上漏れ")
+
+
+def test_reopening_names_the_closed_months_that_follow(url: str) -> None:
+    for name in ("2025-09", "2025-10", "2025-11"):
+        month(url, "close", "--month", name, "--all")
+    reopen = ("reopen", "--month", "2025-09", "--tenant", "ume", "--reason", "漏れ")
+    assert said(month(url, *reopen)) == [
+        "ume: 2025-09 is open",
+        "ume: still closed: 2025-10, 2025-11; what changes in 2025-09 changes their balances, "
+        "so run them again after it",
+    ]
+
+
+def test_what_is_not_closed_cannot_be_reopened(url: str) -> None:
+    month(url, "close", "--month", "2025-10", "--tenant", "sakura")
+    tenants = ("--tenant", "sakura", "--tenant", "ume")
+    result = month(url, "reopen", "--month", "2025-10", *tenants, "--reason", "漏れ")
+    assert said(result, exit_code=1) == ["sakura: 2025-10 is open", "ume: 2025-10 is not closed"]
+    assert result.stderr == "ume: 2025-10 is not closed\n"
+
+
+@pytest.mark.parametrize("reason", [[], ["--reason", " "]])
+def test_reopening_needs_a_reason(url: str, reason: list[str]) -> None:
+    month(url, "close", "--month", "2025-10", "--tenant", "sakura")
+    result = month(url, "reopen", "--month", "2025-10", "--tenant", "sakura", *reason)
+    assert "--reason" in said(result, exit_code=2)[-1]
+    assert said(month(url, "show", "--month", "2025-10"))[0] == "2025-10: 1 closed, 1 open"
+
+
+def test_a_tenant_that_was_never_closed_is_told(url: str) -> None:
+    lines = said(month(url, "show", "--month", "2025-10", "--tenant", "hawaii"))
+    assert lines == ["hawaii: never closed"]
+
+
+@pytest.fixture
+def corrected(url: str) -> str:
+    """A second revision of ume's closed October, which corrects the first; sakura has one too."""
+    register = ReportRegister(url)
+    for letter in "ab":
+        revisions = register.assign_revisions(
+            OCTOBER,
+            {"sakura": letter * 64, "ume": letter * 64},
+            closed=["sakura", "ume"],
+            statements_key="statements.arrow",
+            run_id=f"run-{letter}",
+        )
+    assert revisions == dict.fromkeys(["sakura", "ume"], Revision(2, corrects=1))
+    changes = {"sakura": (SALES,), "ume": (NAME, SALES, PROFIT)}
+    register.record_changes(
+        OCTOBER, {t: Revision(2, corrects=1, changes=c) for t, c in changes.items()}
+    )
+    return url
+
+
+def test_corrections_list_what_they_change(corrected: str) -> None:
+    sakura, ume = ((), ("--tenant", "ume"))
+    lines = said(month(corrected, "corrections", "--month", "2025-10", *sakura))
+    assert [line.split(",")[0] for line in lines if not line.startswith(" ")] == [
+        "sakura: revision 2 corrects revision 1",
+        "ume: revision 2 corrects revision 1",
+    ]
+    lines = said(month(corrected, "corrections", "--month", "2025-10", *ume))
+    assert lines[0].endswith(" Tokyo, 3 changes")
+    assert [line.split() for line in lines[1:]] == [
+        ["梅", "梅酒造", "company", "会社名"],
+        ["10.00", "1,200.50", "income_statement.current", "売上高"],
+        ["—", "△5.00", "balance_sheet.current", "当期純損益金額"],
+    ]
+
+
+def test_corrections_as_json_are_whole_numbers_of_minor_units(corrected: str) -> None:
+    result = month(corrected, "corrections", "--month", "2025-10", "--tenant", "ume", "--json")
+    document = json.loads(result.stdout)
+    [correction] = document["corrections"]
+    assert document["month"] == "2025-10"
+    made = datetime.datetime.fromisoformat(correction.pop("created_at"))
+    assert made.utcoffset() == datetime.timedelta(0)
+    assert correction.pop("changes")[1] == {
+        "statement": "income_statement",
+        "key": "account:4110",
+        "label": "売上高",
+        "column": "current",
+        "before": 1_000,
+        "after": 120_050,
+    }
+    assert correction == {
+        "tenant_id": "ume",
+        "revision": 2,
+        "corrects": 1,
+        "run_id": "run-b",
+        "currency": "USD",
+        "decimals": 2,
+    }
+
+
+def test_a_month_without_corrections_says_so(url: str) -> None:
+    assert said(month(url, "corrections", "--month", "2025-10")) == ["2025-10: no corrections"]

@@ -1,25 +1,26 @@
 """The asset checks of statements: the identities, and what another accounting program says.
 
-A check has one result a batch, which counts and names the tenants of which it is not true; each of
-these has a result on its own partition too.
+A check has one result a run, which counts and names the tenants of which it is not true; each of
+these has a result on its own partition too. Texts show amounts as they print; amounts in metadata
+are in minor units of the tenant's currency, and their names say so.
 """
 
 from __future__ import annotations
 
-import traceback
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass
 
 import dagster as dg
 import pandas as pd
 
 from assets.tenant_batch import CheckOutcome, StageWork, Violation
 from reports_pipeline.accounting.controls import CONTROLS
-from reports_pipeline.accounting.failures import FailureCode, TenantFailure
+from reports_pipeline.accounting.ledger import LedgerExtract
+from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.accounting.verification import Verification
-from resources.accounting_engines import JournalRefusedError
-from resources.verification import StatementVerifier
+from reports_pipeline.documents.formats import format_amount
+from resources.transient_errors import TRANSIENT_ERRORS
+from resources.verification import StatementVerifier, Verdict
 
 _AGREES_WITH_BEANCOUNT = "agrees_with_beancount"
 STATEMENT_CHECKS: Mapping[str, str] = {
@@ -30,137 +31,118 @@ STATEMENT_CHECKS: Mapping[str, str] = {
     ),
 }
 
-# An operator needs examples; the step's failure names every tenant.
+# An operator needs examples; `reports verify` shows every figure.
 _MOST_SHOWN = 20
 
 
 def identity_outcomes(identities: pd.DataFrame) -> list[CheckOutcome]:
-    """One outcome an identity, of a table as `check_identities` returns it."""
+    """One outcome an identity, of a table as `check_identities` returns it, with a column
+    `currency`."""
     outcomes = []
     for control in CONTROLS:
         of_control = identities[identities["control"] == control]
         differs = (of_control["expected"] != of_control["actual"]).fillna(True).astype(bool)
-        violated = of_control[differs]
-        shown = violated.head(_MOST_SHOWN)[["tenant_id", "expected", "actual"]]
+        violated = of_control[differs][["tenant_id", "currency", "expected", "actual"]]
         outcomes.append(
             CheckOutcome(
                 control,
-                {
-                    "tenants": dg.MetadataValue.int(len(of_control)),
-                    "violations": dg.MetadataValue.int(len(violated)),
-                    "violating_tenants": dg.MetadataValue.json(
-                        shown.astype(object).where(shown.notna(), None).to_dict("records")
-                    ),
-                },
                 [
                     _violated_identity(
-                        tenant_id, int(expected), None if pd.isna(actual) else int(actual)
+                        tenant_id, currency, int(expected), None if pd.isna(actual) else int(actual)
                     )
-                    for tenant_id, expected, actual in violated[
-                        ["tenant_id", "expected", "actual"]
-                    ].itertuples(index=False)
+                    for tenant_id, currency, expected, actual in violated.itertuples(index=False)
                 ],
+                counts={"tenants": len(of_control)},
             )
         )
     return outcomes
 
 
-def _violated_identity(tenant_id: str, expected: int, actual: int | None) -> Violation:
-    metadata = {"expected": dg.MetadataValue.int(expected)}
+def _violated_identity(
+    tenant_id: str, currency: str, expected: int, actual: int | None
+) -> Violation:
+    exponent = minor_unit_exponent(currency)
+    said = f"{format_amount(expected, exponent)} expected"
+    metadata = {"expected_minor_units": dg.MetadataValue.int(expected)}
     if actual is None:
-        return Violation(tenant_id, f"{expected:,} expected, the line is missing", metadata)
+        return Violation(tenant_id, f"{said}, the line is missing", metadata)
     metadata |= {
-        "actual": dg.MetadataValue.int(actual),
-        "difference": dg.MetadataValue.int(actual - expected),
+        "actual_minor_units": dg.MetadataValue.int(actual),
+        "difference_minor_units": dg.MetadataValue.int(actual - expected),
     }
-    return Violation(tenant_id, f"{expected:,} expected, {actual:,} found", metadata)
+    return Violation(tenant_id, f"{said}, {format_amount(actual, exponent)} found", metadata)
 
 
-@dataclass(frozen=True)
-class Verdict:
-    """What the other program says of a tenant's statements: a comparison, or why there is none."""
+def drawn_sample(work: StageWork, verifier: StatementVerifier) -> tuple[set[str], Sequence[str]]:
+    """The tenants of the work that are verified unasked. If they cannot be drawn, none; then why.
 
-    tenant_id: str
-    engine: str
-    outcome: Verification | str
-
-    @property
-    def failure(self) -> TenantFailure | None:
-        """VERIFICATION_FAILED if a figure differs. What could not be compared is no failure: it
-        says something of the program and nothing of the statements."""
-        if isinstance(self.outcome, str) or not self.outcome.differences:
-            return None
-        first, *_ = self.outcome.differences
-        return TenantFailure(
-            self.tenant_id,
-            FailureCode.VERIFICATION_FAILED,
-            {
-                "engine": self.engine,
-                "what": first.what,
-                "line": first.line,
-                "ours": first.ours,
-                "theirs": first.theirs,
-                "differences": len(self.outcome.differences),
-            },
-        )
+    Raises:
+        TRANSIENT_ERRORS: a later try may draw them.
+    """
+    try:
+        return set(verifier.sample(work.month, work.tenant_ids)), []
+    except TRANSIENT_ERRORS:
+        raise
+    except Exception as error:
+        work.log.warning("No tenant could be drawn to be verified.", exc_info=True)
+        return set(), [f"no tenant could be drawn to be verified: {type(error).__name__}: {error}"]
 
 
 def verdicts(
-    work: StageWork, reports: Iterable[TenantReports], verifier: StatementVerifier
+    work: StageWork,
+    reports: Iterable[TenantReports],
+    extract: LedgerExtract,
+    verifier: StatementVerifier,
 ) -> Iterator[Verdict]:
-    """The verdict on each of these reports."""
+    """The verdict on each of these reports, which were made of the extract.
+
+    Raises:
+        TRANSIENT_ERRORS: a later try may come to a verdict.
+    """
     for of_tenant in reports:
-        tenant_id = of_tenant.company.tenant_id
-        outcome: Verification | str
-        try:
-            outcome = verifier.verify(of_tenant)
-        except JournalRefusedError as error:
-            outcome = f"the journal is refused: {error}"
-        except Exception as error:  # of a program that is not ours
-            work.log.warning(f"{tenant_id}: cannot be verified\n{traceback.format_exc()}")
-            outcome = f"{type(error).__name__}: {error}"
-        yield Verdict(tenant_id, verifier.engine_name, outcome)
+        verdict = verifier.verdict(of_tenant, extract)
+        if verdict.traceback:
+            work.log.warning(f"{verdict.tenant_id}: cannot be verified\n{verdict.traceback}")
+        yield verdict
 
 
-def verification_outcome(found: Sequence[Verdict]) -> CheckOutcome:
+def verification_outcome(found: Sequence[Verdict], warnings: Sequence[str]) -> CheckOutcome:
     """The outcome of `agrees_with_beancount`."""
-    violations = [
-        violation for verdict in found if (violation := _disagreement(verdict)) is not None
-    ]
-    compared = [v.outcome.compared for v in found if isinstance(v.outcome, Verification)]
+    compared = {
+        verdict.tenant_id: verdict.outcome.compared
+        for verdict in found
+        if isinstance(verdict.outcome, Verification)
+    }
     return CheckOutcome(
         _AGREES_WITH_BEANCOUNT,
-        {
-            "tenants": dg.MetadataValue.int(len(found)),
-            "figures_compared": dg.MetadataValue.int(sum(compared)),
-            "violations": dg.MetadataValue.int(len(violations)),
-            "verified_tenants": dg.MetadataValue.json(
-                [verdict.tenant_id for verdict in found[:_MOST_SHOWN]]
-            ),
-            "violating_tenants": dg.MetadataValue.json(
-                [violation.tenant_id for violation in violations[:_MOST_SHOWN]]
-            ),
-        },
-        violations,
+        [violation for verdict in found if (violation := _disagreement(verdict)) is not None],
+        counts={"tenants": len(found), "figures_compared": sum(compared.values())},
+        names={"verified_tenants": list(compared)},
+        warnings=warnings,
     )
 
 
 def _disagreement(verdict: Verdict) -> Violation | None:
     if isinstance(verdict.outcome, str):
         return Violation(verdict.tenant_id, verdict.outcome, severity=dg.AssetCheckSeverity.WARN)
-    differences = verdict.outcome.differences
-    if not differences:
+    if not verdict.differences:
         return None
-    first = differences[0]
+    first, *_ = verdict.differences
     return Violation(
         verdict.tenant_id,
-        f"{len(differences)} figures differ; {first.what} {first.line}: {first.ours:,} here, "
-        f"{first.theirs:,} from {verdict.engine}",
+        f"{len(verdict.differences)} figures differ; {first.what} {first.line}: "
+        f"{verdict.amount(first.ours)} here, {verdict.amount(first.theirs)} from {verdict.engine}",
         {
             "differences": dg.MetadataValue.json(
                 [
-                    asdict(difference) | {"difference": difference.difference}
-                    for difference in differences[:_MOST_SHOWN]
+                    {
+                        "what": difference.what,
+                        "line": difference.line,
+                        "ours_minor_units": difference.ours,
+                        "theirs_minor_units": difference.theirs,
+                        "difference_minor_units": difference.difference,
+                    }
+                    for difference in verdict.differences[:_MOST_SHOWN]
                 ]
             )
         },

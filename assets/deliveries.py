@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import datetime
+from collections.abc import Sequence
 
 import dagster as dg
 
 from assets.documents import reports_by_tenant
+from assets.statements import stored_statements
 from assets.tenant_batch import Artefact, StageResult, StageWork, for_each_tenant
-from reports_pipeline.accounting.assembly import numbers_hash
-from reports_pipeline.accounting.corrections import most_telling
+from reports_pipeline.accounting.corrections import line_changes, most_telling
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.money import minor_unit_exponent
-from reports_pipeline.accounting.reports import TenantReports
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounting.reports import LineChange, TenantReports
 from reports_pipeline.delivery.deliveries import (
     ChangedFigure,
     Delivery,
@@ -23,7 +25,7 @@ from reports_pipeline.delivery.deliveries import (
     Recipient,
 )
 from reports_pipeline.delivery.messages import MailSettings
-from reports_pipeline.delivery.states import SENT, reference
+from reports_pipeline.delivery.states import MAYBE_SENT, SENT, DeliveryState, reference
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.changes import change_text
@@ -38,6 +40,8 @@ from resources.tenants import Contact, Tenants
 
 # In a mail; the documents have them all.
 _MOST_CHANGES = 10
+# A post that is under way may still come to nothing; until that is known, nothing goes out.
+_RECEIVED = MAYBE_SENT - {DeliveryState.POSTING}
 
 
 def report_deliveries(
@@ -56,14 +60,23 @@ def report_deliveries(
     resumed without a rebuild once it has one.
     """
     reports = reports_by_tenant(work, document_store, report_register)
+    received = _received(work.month, [report for report, _ in reports.values()], delivery_register)
     documents = report_register.documents(work.month, work.tenant_ids)
     contacts = tenants.contacts(work.tenant_ids)
     now = datetime.datetime.now(datetime.UTC)
 
     def make(tenant_id: str) -> Artefact:
-        report = reports[tenant_id]
+        report, numbers_hash = reports[tenant_id]
+        correction = None
+        if tenant_id in received:
+            changes = _changes_since(received[tenant_id], report, document_store, report_register)
+            correction = _correction(received[tenant_id], report, changes)
         delivery = _delivery(
-            report, documents.get((tenant_id, report.revision), []), contacts.get(tenant_id, [])
+            report,
+            numbers_hash,
+            correction,
+            documents.get((tenant_id, report.revision), []),
+            contacts.get(tenant_id, []),
         )
         registered = deliver(
             delivery_register,
@@ -89,7 +102,11 @@ def report_deliveries(
 
 
 def _delivery(
-    report: TenantReports, documents: list[StoredDocument], contacts: list[Contact]
+    report: TenantReports,
+    numbers_hash: str,
+    correction: LetterCorrection | None,
+    documents: list[StoredDocument],
+    contacts: list[Contact],
 ) -> Delivery:
     company = report.company
     names = [*PDF_NAMES, *WORKBOOK_NAMES]
@@ -106,13 +123,13 @@ def _delivery(
         tenant_id=company.tenant_id,
         month=report.month,
         revision=report.revision,
-        numbers_hash=numbers_hash(report),
+        numbers_hash=numbers_hash,
         letter=Letter(
             company_name=company.name,
             language=company.language,
             provisional=not company.closed,
             figures=_figures(report),
-            correction=_correction(report),
+            correction=correction,
         ),
         documents=tuple(
             DocumentReference(d.name, d.file_name, d.object_key, d.sha256, d.media_type)
@@ -142,14 +159,44 @@ def _figures(report: TenantReports) -> tuple[KeyFigure, ...]:
     )
 
 
-def _correction(report: TenantReports) -> LetterCorrection | None:
-    """What the documents change, if they correct an earlier revision: the month's own figures
-    before its comparisons."""
-    if report.corrects is None:
-        return None
+def _received(
+    month: Month, reports: Sequence[TenantReports], delivery_register: DeliveryRegister
+) -> dict[str, int]:
+    """The newest earlier revision that a tenant's readers have, or may have, in their mail; readers
+    who have none get an ordinary mail, whatever the documents correct."""
+    # What was mailed before a revision got its number is corrected by its documents, and what was
+    # mailed later keeps it from being sent.
+    revisions = {r.company.tenant_id: r.revision for r in reports if r.corrects is not None}
+    return {
+        tenant_id: delivery.revision
+        for tenant_id, deliveries in delivery_register.read(month, revisions).items()
+        for delivery in deliveries  # the newest comes last
+        if delivery.revision < revisions[tenant_id] and delivery.among(_RECEIVED)
+    }
+
+
+def _changes_since(
+    received: int,
+    report: TenantReports,
+    document_store: DocumentStore,
+    report_register: ReportRegister,
+) -> tuple[LineChange, ...]:
+    """What a reader of an earlier revision finds changed. The one that the documents correct may be
+    a later one, which nobody was sent."""
+    if received == report.corrects and report.changes is not None:
+        return report.changes
+    keys = report_register.statements_keys(report.month, {report.company.tenant_id: received})
+    [(before, _)] = stored_statements(document_store, report.month, keys)
+    return line_changes(before, report)
+
+
+def _correction(
+    received: int, report: TenantReports, changes: Sequence[LineChange]
+) -> LetterCorrection:
+    """What the mail says of these changes: the month's own figures before its comparisons."""
     company = report.company
     figures = []
-    for change in most_telling(report.changes)[:_MOST_CHANGES]:
+    for change in most_telling(changes)[:_MOST_CHANGES]:
         text = change_text(change, language=company.language, currency=company.currency)
         place = catalog(company.language).text(
             "change.place" if text.column else "change.fact",
@@ -158,4 +205,5 @@ def _correction(report: TenantReports) -> LetterCorrection | None:
             column=text.column,
         )
         figures.append(ChangedFigure(place, text.before, text.after))
-    return LetterCorrection(report.corrects, report.revision, tuple(figures), len(report.changes))
+    amounts = [change for change in changes if int in (type(change.before), type(change.after))]
+    return LetterCorrection(received, report.revision, tuple(figures), len(amounts))

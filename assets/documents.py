@@ -29,7 +29,9 @@ Renderer = Callable[[TenantReports, str], Sequence[Document]]
 def report_pdfs(
     work: StageWork, *, document_store: DocumentStore, report_register: ReportRegister
 ) -> StageResult:
-    """Four per month and tenant, as PDF: 損益計算書, 貸借対照表, 経費分析, キャッシュフロー概要."""
+    """Four per month and tenant, as PDF: 損益計算書, 貸借対照表, 経費分析, and, in one,
+    キャッシュフロー概要 and キャッシュ・フロー計算書（間接法）.
+    """
     return _documents(work, document_store, report_register, render_pdfs, PDF_NAMES)
 
 
@@ -58,7 +60,7 @@ def _documents(
     added: list[StoredDocument] = []
 
     def make(tenant_id: str) -> Artefact:
-        report = reports[tenant_id]
+        report, _ = reports[tenant_id]
         of_revision = stored.get((tenant_id, report.revision), [])
         documents = [document for document in of_revision if document.name in names]
         # What is stored may have been sent, so newer rendering code never replaces it.
@@ -83,22 +85,23 @@ def _documents(
 
 def reports_by_tenant(
     work: StageWork, document_store: DocumentStore, report_register: ReportRegister
-) -> dict[str, TenantReports]:
+) -> dict[str, tuple[TenantReports, str]]:
     """The reports that the statements stage left for the tenants of the work, as the revisions that
-    they are."""
+    they are, and the hash of their numbers."""
     found = list(stored_statements(document_store, work.month, work.inputs["statements"]))
     hashes = {reports.company.tenant_id: numbers_hash for reports, numbers_hash in found}
     revisions = report_register.revisions(work.month, hashes)
     by_tenant = {}
-    for reports, _ in found:
+    for reports, numbers_hash in found:
         tenant_id = reports.company.tenant_id
         revision = revisions[tenant_id]
-        by_tenant[tenant_id] = replace(
+        numbered = replace(
             reports,
             revision=revision.number,
             corrects=revision.corrects,
-            changes=revision.changes or (),
+            changes=revision.changes,
         )
+        by_tenant[tenant_id] = numbered, numbers_hash
     return by_tenant
 
 

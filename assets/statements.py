@@ -9,7 +9,7 @@ from dataclasses import replace
 import dagster as dg
 import pandas as pd
 
-from assets.checks import identity_outcomes, verdicts, verification_outcome
+from assets.checks import drawn_sample, identity_outcomes, verdicts, verification_outcome
 from assets.tenant_batch import Artefact, Metadata, StageResult, StageWork, TenantSelection
 from reports_pipeline.accounting.assembly import numbers_hash, tenant_reports
 from reports_pipeline.accounting.controls import check_identities, identity_failures
@@ -39,26 +39,26 @@ def statements(
     statement_verifier: StatementVerifier,
     tenant_selection: TenantSelection,
 ) -> StageResult:
-    """One per month and tenant: income statement, balance sheet, expense analysis and cash flow,
-    with prior month, year to date and 12-month trend.
+    """One per month and tenant: income statement, balance sheet, expense analysis, direct and
+    indirect cash flow, with prior month, year earlier, year to date and 12-month trend.
 
     A tenant whose statements violate an identity fails here, and so does one of the few that are
     verified, or of all where that is asked for, if another program computes other figures of its
-    journal. The others get their revision: a new one if what their documents show has changed
-    since the last, and a correction if the month was closed then.
+    journal and the ledger is still as it was extracted. The others get their revision: a new one
+    if what their documents show has changed since the last, and a correction if the month was
+    closed then.
     """
     result = StageResult()
-    to_verify = set(
-        work.tenant_ids
-        if tenant_selection.verify_all
-        else statement_verifier.sample(work.month, work.tenant_ids)
-    )
+    to_verify = set(work.tenant_ids)
+    warnings: Sequence[str] = ()
+    if not tenant_selection.verify_all:
+        to_verify, warnings = drawn_sample(work, statement_verifier)
     checked, verified = [], []
     for tenant_ids, tables in read_batches(document_store, work.inputs["ledger_extracts"]):
         extract = LedgerExtract(month=work.month, **tables)
         built = build_statements(extract)
         identities = check_identities(extract, built)
-        checked.append(identities)
+        checked.append(identities.merge(extract.companies[["tenant_id", "currency"]]))
         failures = identity_failures(identities)
         violating = {failure.tenant_id for failure in failures}
         chosen = [t for t in tenant_ids if t in to_verify and t not in violating]
@@ -71,6 +71,7 @@ def statements(
                     of_tenants(extract.claims, chosen),
                     of_tenants(built, chosen),
                 ),
+                extract,
                 statement_verifier,
             )
         )
@@ -88,7 +89,10 @@ def statements(
         }
         result.artefacts |= _stored(work, outputs, document_store, report_register)
     if checked:
-        result.checks = [*identity_outcomes(pd.concat(checked)), verification_outcome(verified)]
+        result.checks = [
+            *identity_outcomes(pd.concat(checked)),
+            verification_outcome(verified, warnings),
+        ]
     return result
 
 

@@ -14,17 +14,18 @@ how this becomes Dagster assets.
 """
 
 import inspect
+import itertools
 import logging
 import random
 import time
 import traceback
 import uuid
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
 import dagster as dg
-from adbc_driver_manager import OperationalError as ReadOperationalError
 from dagster import AssetCheckEvaluation, OpExecutionContext
 from dagster._core.events import (
     AssetMaterializationPlannedData,
@@ -37,28 +38,20 @@ from dagster._core.storage.tags import (
     ASSET_RESUME_RETRY_TAG,
     RESUME_RETRY_TAG,
 )
-from psycopg import OperationalError
 
 from assets.partitions import MONTH_DIMENSION, TENANT_DIMENSION, partition_key
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.delivery.errors import LostClaimError, ThrottledError
 from reports_pipeline.documents.catalogs import failure_text
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
+from resources.transient_errors import TRANSIENT_ERRORS
 
 Metadata = Mapping[str, dg.MetadataValue]
 
-# What the same call may not meet the next time: the network, a busy or restarting server.
-TRANSIENT_ERRORS = (
-    OperationalError,
-    ReadOperationalError,
-    ThrottledError,
-    LostClaimError,
-    ConnectionError,
-    TimeoutError,
-)
 _PAUSES_SECONDS = (0.2, 1.0, 5.0)
+# Of lists on a page: an operator needs examples.
+_MOST_SHOWN = 20
 
 
 class TenantSelection(dg.ConfigurableResource):  # type: ignore[type-arg]
@@ -131,11 +124,15 @@ class Violation:
 
 @dataclass(frozen=True)
 class CheckOutcome:
-    """What an asset check found in a batch."""
+    """What an asset check found in a batch. Those of a run are added up to one result."""
 
     name: str
-    metadata: Metadata
     violations: Sequence[Violation] = ()
+    counts: Mapping[str, int] = field(default_factory=dict)
+    # tenants to be named besides those of the violations
+    names: Mapping[str, Sequence[str]] = field(default_factory=dict)
+    # what kept the check from being made at all, of no tenant in particular
+    warnings: Sequence[str] = ()
 
 
 @dataclass
@@ -277,7 +274,7 @@ def _stage_op(stage: Stage, months: dg.PartitionsDefinition) -> dg.OpDefinition:
     def run_stage(context: OpExecutionContext) -> Iterator[Any]:
         failures: list[tuple[Month, TenantFailure]] = []
         if stage.name in context.selected_output_names:
-            checks: list[CheckOutcome] = []
+            checks: list[tuple[Month, CheckOutcome]] = []
             tenants: Tenants = context.resources.tenants
             for month, chosen in _tenants_of_run(context, months):
                 tenant_ids = tenants.active_ids(chosen)
@@ -286,7 +283,7 @@ def _stage_op(stage: Stage, months: dg.PartitionsDefinition) -> dg.OpDefinition:
                     continue
                 result = _run_month(context, stage, month, tenant_ids)
                 failures += [(month, failure) for failure in result.failures]
-                checks += result.checks
+                checks += [(month, check) for check in result.checks]
             yield from _check_results(context, stage, checks)
         if "done" in context.selected_output_names:
             yield dg.Output(None, "done")
@@ -513,24 +510,54 @@ def _report_violations(
 
 
 def _check_results(
-    context: OpExecutionContext, stage: Stage, checks: Sequence[CheckOutcome]
+    context: OpExecutionContext, stage: Stage, checks: Sequence[tuple[Month, CheckOutcome]]
 ) -> Iterator[dg.AssetCheckResult]:
-    """One result a check and run; where a run spans several months, it passed if all passed."""
+    """One result a check and run, added up from its outcomes: a run may span several months, and
+    a batch may have been halved."""
     for name in stage.checks:
-        outcomes = [check for check in checks if check.name == name]
+        outcomes = [(month, check) for month, check in checks if check.name == name]
         if outcomes and name in context.selected_output_names:
-            failed = next((check for check in outcomes if check.violations), None)
-            severities = {v.severity for check in outcomes for v in check.violations}
-            only_warnings = severities == {dg.AssetCheckSeverity.WARN}
-            yield dg.AssetCheckResult(
-                asset_key=stage.name,
-                check_name=name,
-                passed=failed is None,
-                severity=(
-                    dg.AssetCheckSeverity.WARN if only_warnings else dg.AssetCheckSeverity.ERROR
-                ),
-                metadata=(failed or outcomes[-1]).metadata,
-            )
+            yield _added_up(stage, name, outcomes)
+
+
+def _added_up(
+    stage: Stage, name: str, outcomes: Sequence[tuple[Month, CheckOutcome]]
+) -> dg.AssetCheckResult:
+    """What the outcomes of a check say together; each of the names with its month."""
+    counts: Counter[str] = Counter()
+    names: dict[str, list[str]] = {}
+    violations: dict[str, str] = {}
+    warnings: dict[str, None] = {}
+    severities = set()
+    for month, check in outcomes:
+        counts.update(check.counts)
+        for kind, tenant_ids in check.names.items():
+            names.setdefault(kind, []).extend(f"{month} {tenant_id}" for tenant_id in tenant_ids)
+        for violation in check.violations:
+            violations[f"{month} {violation.tenant_id}"] = violation.description
+            severities.add(violation.severity)
+        if check.warnings:
+            warnings |= dict.fromkeys(check.warnings)
+            severities.add(dg.AssetCheckSeverity.WARN)
+    return dg.AssetCheckResult(
+        asset_key=stage.name,
+        check_name=name,
+        passed=not severities,
+        severity=(
+            dg.AssetCheckSeverity.WARN
+            if severities == {dg.AssetCheckSeverity.WARN}
+            else dg.AssetCheckSeverity.ERROR
+        ),
+        description="\n".join(warnings) or None,
+        metadata={
+            **{kind: dg.MetadataValue.int(count) for kind, count in counts.items()},
+            "violations": dg.MetadataValue.int(len(violations)),
+            **{kind: dg.MetadataValue.json(shown[:_MOST_SHOWN]) for kind, shown in names.items()},
+            "violating_tenants": dg.MetadataValue.json(
+                dict(itertools.islice(violations.items(), _MOST_SHOWN))
+            ),
+        },
+    )
 
 
 def _step_failure(stage: Stage, failures: Sequence[tuple[Month, TenantFailure]]) -> dg.Failure:
@@ -539,7 +566,9 @@ def _step_failure(stage: Stage, failures: Sequence[tuple[Month, TenantFailure]])
         f"{month} {failure.tenant_id}: {failure.code} {failure_text(failure, 'ja')}"
         for month, failure in failures
     ]
-    shown = "\n".join(lines[:20]) + (f"\n… +{len(lines) - 20}" if len(lines) > 20 else "")
+    shown = "\n".join(lines[:_MOST_SHOWN])
+    if len(lines) > _MOST_SHOWN:
+        shown += f"\n… +{len(lines) - _MOST_SHOWN}"
     facts = [
         {
             "month": str(month),

@@ -1,6 +1,6 @@
 """What reading a month and making its statements costs, next to what the database needs to read it.
 
-    python -m benchmarks.statements [--tenants N] [--lines L] [--months M] [--json FILE]
+    python -m benchmarks.statements [--tenants N] [--lines L] [--history-months M] [--json FILE]
 
 The limit is a binary COPY of the month's lines to /dev/null by the server: whoever reads every line
 needs as long. It is compared with what the first two stages compute, batch by batch: the extract
@@ -8,7 +8,10 @@ and its checks, the statements and their identities. Production has two runs bes
 the ratio to the limit is that of two processes; the ratio of one process stands beside it. Files
 between stages, documents and Dagster are benchmarks.stages' business.
 
-All of it alternates on one sample ledger, several times; medians are printed.
+All of it alternates on one sample ledger, several times; medians are printed. The limit reads the
+month alone, the stages read snapshots of earlier months too: measured once with those of the months
+whose lines are loaded, and once with a history as long as customers have, whose snapshots are
+copies.
 """
 
 from __future__ import annotations
@@ -20,7 +23,7 @@ import os
 import resource
 import statistics
 import time
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
@@ -39,6 +42,7 @@ from resources.sample_ledger import SampleScale, sample_ledger
 from resources.tenants import Tenants
 
 _MONTH = Month(2025, 4)
+_LOADED_MONTHS = 3
 _PROCESSES = 2
 _TENANTS_PER_BATCH = 250
 _ROUNDS = 3
@@ -48,17 +52,17 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("--tenants", type=int, default=5_000)
     parser.add_argument("--lines", type=int, default=5_000_000, help="of all tenants in a month")
-    parser.add_argument("--months", type=int, default=3, help="in the ledger")
+    parser.add_argument("--history-months", type=int, default=36, help="with snapshots")
     parser.add_argument("--json", type=Path, help="also write the figures here, as one object")
     arguments = parser.parse_args()
-    figures = measure(arguments.tenants, arguments.lines, months=arguments.months)
+    figures = measure(arguments.tenants, arguments.lines, history_months=arguments.history_months)
     for name, value in figures.items():
         print(f"{name:36}{value:>12,}")
     if arguments.json:
         arguments.json.write_text(json.dumps(figures, indent=2) + "\n", encoding="utf-8")
 
 
-def measure(tenants: int, lines: int, *, months: int = 3) -> dict[str, float]:
+def measure(tenants: int, lines: int, *, history_months: int) -> dict[str, float]:
     """The figures by name. Seconds and ratios are medians of the rounds; `extract_seconds` and
     `statements_seconds` are the parts of `one_process_seconds`; `ms_per_tenant` is the time that
     passes while two processes work; `peak_mb` is the most that one of them took."""
@@ -68,27 +72,42 @@ def measure(tenants: int, lines: int, *, months: int = 3) -> dict[str, float]:
         list(workers.map(time.sleep, [0.5] * _PROCESSES))
         ledger_url = create_database(url, "benchmark")
         upgrade_schema(ledger_url)
-        scale = SampleScale(tenants, _MONTH.plus(1 - months), months, lines)
+        scale = SampleScale(tenants, _MONTH.plus(1 - _LOADED_MONTHS), _LOADED_MONTHS, lines)
         load_ledger(ledger_url, sample_ledger(scale, seed=1), replace=False)
         active = Tenants(ledger_url)
         counts = active.line_counts(_MONTH, active.active_ids())
         batches = balanced_batches(counts, _TENANTS_PER_BATCH)
         work = [(ledger_url, batch) for batch in batches]
-
-        limits, alone, beside, parts = [], [], [], []
-        for _ in range(_ROUNDS):
-            limits.append(_copy_seconds(ledger_url))
-            started = time.perf_counter()
-            parts.append([workers.submit(_report_on, *batch).result() for batch in work])
-            alone.append(time.perf_counter() - started)
-            started = time.perf_counter()
-            parts.append(list(workers.map(_report_on, *zip(*work, strict=True))))
-            beside.append(time.perf_counter() - started)
+        loaded = _rounds(workers, work)
+        _add_history(ledger_url, history_months)
+        with_history = _rounds(workers, work)
     return {
         "tenants": tenants,
         "lines": sum(counts.values()),
-        "months": months,
         "batches": len(batches),
+        "months": _LOADED_MONTHS,
+        **{name: value for name, value in loaded.items() if name != "peak_mb"},
+        "ms_per_tenant": round(loaded["two_processes_seconds"] * 1000 / tenants, 3),
+        "history_months": history_months,
+        "two_processes_seconds_with_history": with_history["two_processes_seconds"],
+        "ratio_to_copy_limit_with_history": with_history["ratio_to_copy_limit"],
+        "peak_mb": with_history["peak_mb"],
+    }
+
+
+def _rounds(
+    workers: ProcessPoolExecutor, work: Sequence[tuple[str, tuple[str, ...]]]
+) -> dict[str, float]:
+    limits, alone, beside, parts = [], [], [], []
+    for _ in range(_ROUNDS):
+        limits.append(_copy_seconds(work[0][0]))
+        started = time.perf_counter()
+        parts.append([workers.submit(_report_on, *batch).result() for batch in work])
+        alone.append(time.perf_counter() - started)
+        started = time.perf_counter()
+        parts.append(list(workers.map(_report_on, *zip(*work, strict=True))))
+        beside.append(time.perf_counter() - started)
+    return {
         "copy_limit_seconds": _median(limits),
         "two_processes_seconds": _median(beside),
         "one_process_seconds": _median(alone),
@@ -96,11 +115,31 @@ def measure(tenants: int, lines: int, *, months: int = 3) -> dict[str, float]:
         "statements_seconds": _median(
             sum(part.statements for part in round_) for round_ in parts[::2]
         ),
-        "ms_per_tenant": _median(seconds * 1000 / tenants for seconds in beside),
-        "peak_mb": round(max(part.peak_mb for round_ in parts for part in round_)),
         "ratio_to_copy_limit": _median(map(float.__truediv__, beside, limits)),
         "ratio_to_copy_limit_one_process": _median(map(float.__truediv__, alone, limits)),
+        "peak_mb": round(max(part.peak_mb for round_ in parts for part in round_)),
     }
+
+
+def _add_history(ledger_url: str, months: int) -> None:
+    """Give earlier months the snapshots of the month before the reported one."""
+    copied = _MONTH.plus(-1).start
+    with psycopg.connect(ledger_url) as connection:
+        # No trigger is to take the copies for changes.
+        connection.execute("set local session_replication_role = replica")
+        connection.execute(
+            """
+            insert into ledger.balance_snapshots
+            select tenant_id, (month - back * interval '1 month')::date, account_code,
+                   debit, credit, closing_debit, closing_credit, opening_debit, opening_credit,
+                   inflow, outflow, with_retained_earnings
+            from ledger.balance_snapshots cross join generate_series(%s::int, %s::int) back
+            where month = %s
+            """,
+            [_LOADED_MONTHS - 1, months - 2, copied],
+        )
+    with psycopg.connect(ledger_url, autocommit=True) as connection:
+        connection.execute("vacuum analyze ledger.balance_snapshots")
 
 
 @dataclass(frozen=True)

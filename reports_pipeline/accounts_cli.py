@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-import datetime
 import difflib
 import itertools
 import shlex
 from collections.abc import Iterator
-from typing import Protocol
-from zoneinfo import ZoneInfo
 
 import click
 
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.charts import suggested_class
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.command_line import MONTH, LedgerGroup, tenant_option
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog
-from reports_pipeline.month_option import MONTH
+from reports_pipeline.environments import LocalEnvironment
 from reports_pipeline.operator_name import operator_name
+from reports_pipeline.tokyo import last_month
 from resources.account_mappings import (
     BEGINNING,
     AccountMappings,
@@ -25,15 +24,6 @@ from resources.account_mappings import (
     MappedAccount,
     UnknownAccountError,
 )
-
-_TOKYO = ZoneInfo("Asia/Tokyo")
-
-
-class LedgerDatabase(Protocol):
-    """What the commands need of the click context's object."""
-
-    @property
-    def ledger_url(self) -> str: ...
 
 
 class _ClassType(click.ParamType[AccountClass]):
@@ -55,13 +45,13 @@ class _ClassType(click.ParamType[AccountClass]):
             self.fail(f"there is no class {value!r}{hint} The classes are:\n{classes}", param, ctx)
 
 
-@click.group()
+@click.group(cls=LedgerGroup)
 def accounts() -> None:
     """Say what the accounts of a tenant are, and see who said so."""
 
 
 @accounts.command(name="map")
-@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@tenant_option
 @click.option("--account", "account_code", required=True, help="The account's code.")
 @click.option(
     "--class",
@@ -79,7 +69,7 @@ def accounts() -> None:
 )
 @click.pass_obj
 def map_account(
-    database: LedgerDatabase,
+    environment: LocalEnvironment,
     tenant_id: str,
     account_code: str,
     account_class: AccountClass,
@@ -90,7 +80,7 @@ def map_account(
     A report takes the class of its own month in all its columns.
     """
     try:
-        written = AccountMappings(database.ledger_url).write(
+        written = AccountMappings(environment.ledger_url).write(
             tenant_id,
             account_code,
             account_class,
@@ -115,25 +105,23 @@ def map_account(
 
 
 @accounts.command(name="list")
-@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@tenant_option
 @click.option("--unmapped", is_flag=True, help="Only those of which nobody has said what they are.")
-@click.option("--month", type=MONTH, help="As its report takes them  [default: this month]")
+@click.option("--month", type=MONTH, help="As its reports take them  [default: last month]")
 @click.pass_obj
 def list_accounts(
-    database: LedgerDatabase, tenant_id: str, unmapped: bool, month: Month | None
+    environment: LocalEnvironment, tenant_id: str, unmapped: bool, month: Month | None
 ) -> None:
     """List a tenant's accounts: class, since when and by whom, code, name.
 
     Below an account of which nobody has said what it is stands the command that does.
     """
-    month = month or Month.of(datetime.datetime.now(_TOKYO).date())
-    try:
-        chart = AccountMappings(database.ledger_url).accounts(tenant_id, month)
-    except UnknownAccountError as error:
-        raise click.ClickException(str(error)) from None
+    month = month or last_month()
+    chart = AccountMappings(environment.ledger_url).accounts(tenant_id, month)
+    click.echo(f"{tenant_id}, as the reports of {month} take them")
     shown = [account for account in chart if not (unmapped and account.account_class)]
     if not shown:
-        click.echo(f"{tenant_id}: {'every account has a class' if chart else 'no accounts'}")
+        click.echo("every account has a class" if chart else "no accounts")
     for account in shown:
         for text in _rows(tenant_id, account):
             click.echo(text)

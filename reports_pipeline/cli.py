@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import datetime
 import os
 import secrets
 import signal
@@ -11,7 +10,6 @@ import sys
 import time
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from zoneinfo import ZoneInfo
 
 import click
 import dagster as dg
@@ -19,10 +17,11 @@ import dagster as dg
 from assets.monthly_reports import STAGES
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounts_cli import accounts
+from reports_pipeline.command_line import MONTH, month_option, tenants_option
 from reports_pipeline.delivery.states import SENT
 from reports_pipeline.documents.catalogs import failure_text
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
-from reports_pipeline.launching import UnknownTenantsError, add_missing_partitions, request_launch
+from reports_pipeline.launching import InactiveTenantsError, add_missing_partitions, request_launch
 from reports_pipeline.ledger_cli import ledger
 from reports_pipeline.local import (
     DEFINITIONS,
@@ -32,7 +31,6 @@ from reports_pipeline.local import (
     running,
 )
 from reports_pipeline.month_cli import month_commands
-from reports_pipeline.month_option import MONTH
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.progress import (
     LaunchStalledError,
@@ -40,10 +38,9 @@ from reports_pipeline.progress import (
     require_daemon,
     wait_for_runs,
 )
+from reports_pipeline.tokyo import last_month, now
 from reports_pipeline.verification_cli import show_statement, verify_month
 from resources.launches import Launch
-
-TOKYO = ZoneInfo("Asia/Tokyo")
 
 
 @click.group()
@@ -92,7 +89,7 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
     environment: LocalEnvironment = context.obj
     if not environment.tenants().all_ids():
         if sample:
-            _load_sample(context, tenant_count=12, seed=1, last_month=_this_month().plus(-1))
+            _load_sample(context, company_count=12, seed=1, last=last_month())
         else:
             click.echo("The ledger is empty; fill it with `reports ledger sample` or `import`.")
     click.echo(f"Dagster: http://127.0.0.1:{port}   files: {environment.settings.home}")
@@ -108,8 +105,8 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
 
 
 @main.command()
-@click.option("--month", type=MONTH, required=True, help="The month to report, YYYY-MM.")
-@click.option("--tenants", help="Tenant ids, comma-separated.")
+@month_option
+@tenants_option
 @click.option("--all", "all_tenants", is_flag=True, help="Every active tenant.")
 @click.option("--failed", is_flag=True, help="The tenants that failed in this month.")
 @click.option(
@@ -122,19 +119,18 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
 def backfill(
     environment: LocalEnvironment,
     month: Month,
-    tenants: str | None,
+    tenants: tuple[str, ...],
     all_tenants: bool,
     failed: bool,
     verify_all: bool,
     wait: bool,
 ) -> None:
     """Launch a month for some tenants, or all; the running daemon starts the runs."""
-    if [tenants is not None, all_tenants, failed].count(True) != 1:
-        raise click.UsageError("Name one of --tenants, --all and --failed.")
-    chosen: list[str] | None = None
-    if tenants is not None:
-        chosen = list(dict.fromkeys(t.strip() for t in tenants.split(",") if t.strip()))
-    elif failed:
+    if [bool(tenants), all_tenants, failed].count(True) != 1:
+        raise click.UsageError("Name one of --tenant, --all and --failed.")
+    _require_in_window(environment, month)
+    chosen = None if all_tenants else list(tenants)
+    if failed:
         active = environment.tenants().active_ids()
         progress = MonthProgress.read(environment.stage_outcomes(), month, active)
         chosen = sorted(progress.failures)
@@ -154,7 +150,7 @@ def backfill(
 
 
 @main.command()
-@click.option("--month", type=MONTH, required=True, help="The month, YYYY-MM.")
+@month_option
 @click.pass_obj
 def status(environment: LocalEnvironment, month: Month) -> None:
     """How far a month is: tenants done and failed by stage, and why they failed."""
@@ -171,16 +167,19 @@ def status(environment: LocalEnvironment, month: Month) -> None:
 
 
 @main.command()
-@click.option("--tenants", "tenant_count", default=12, show_default=True)
-@click.option("--month", type=MONTH, help="The month to report [default: the month before this].")
+@click.option(
+    "--companies", "company_count", type=click.IntRange(1, 9999), default=12, show_default=True
+)
+@click.option("--month", type=MONTH, help="The month to report  [default: last month]")
 @click.option("--seed", default=1, show_default=True)
 @click.pass_context
-def demo(context: click.Context, tenant_count: int, month: Month | None, seed: int) -> None:
+def demo(context: click.Context, company_count: int, month: Month | None, seed: int) -> None:
     """A sample ledger, one month of it through the real pipeline, and where the results lie."""
     environment: LocalEnvironment = context.obj
-    month = month or _this_month().plus(-1)
+    month = month or last_month()
+    _require_in_window(environment, month)
     if not environment.tenants().all_ids():
-        _load_sample(context, tenant_count=tenant_count, seed=seed, last_month=month)
+        _load_sample(context, company_count=company_count, seed=seed, last=month)
     started = time.monotonic()
     launch = _request(environment, month, None)
     log = environment.settings.home / "dagster" / "daemon.log"
@@ -200,21 +199,24 @@ def demo(context: click.Context, tenant_count: int, month: Month | None, seed: i
     sys.exit(exit_code)
 
 
-def _this_month() -> Month:
-    return Month.of(datetime.datetime.now(TOKYO).date())
-
-
-def _load_sample(
-    context: click.Context, *, tenant_count: int, seed: int, last_month: Month
-) -> None:
+def _load_sample(context: click.Context, *, company_count: int, seed: int, last: Month) -> None:
     context.invoke(
         ledger.commands["sample"],
-        tenants=tenant_count,
+        companies=company_count,
         months=14,
-        lines_per_month=400 * tenant_count,
+        lines_per_month=400 * company_count,
         seed=seed,
-        last_month=str(last_month),
+        last=last,
     )
+
+
+def _require_in_window(environment: LocalEnvironment, month: Month) -> None:
+    """Refuse a month that has no partition, before a row is read for it."""
+    first, last = environment.settings.first_month, last_month()
+    if not first <= month <= last:
+        raise click.ClickException(
+            f"{month} is outside the window {first} to {last} (REPORTS_FIRST_MONTH)."
+        )
 
 
 def _request(
@@ -225,14 +227,7 @@ def _request(
     verify_all: bool = False,
 ) -> Launch:
     """Write down an operator's launch."""
-    settings = environment.settings
-    last_month = _this_month().plus(-1)
-    if not settings.first_month <= month <= last_month:
-        raise click.ClickException(
-            f"{month} is outside the window {settings.first_month} to {last_month} "
-            "(REPORTS_FIRST_MONTH)."
-        )
-    moment = datetime.datetime.now(TOKYO).strftime("%Y%m%d-%H%M%S")
+    moment = now().strftime("%Y%m%d-%H%M%S")
     try:
         launch = request_launch(
             environment.launches(),
@@ -240,11 +235,11 @@ def _request(
             launch_id=f"backfill-{month}-{moment}-{secrets.token_hex(2)}",
             month=month,
             tenant_ids=tenant_ids,
-            tenants_per_run=settings.tenants_per_run,
+            tenants_per_run=environment.settings.tenants_per_run,
             requested_by=operator_name(),
             verify_all=verify_all,
         )
-    except UnknownTenantsError as error:
+    except InactiveTenantsError as error:
         raise click.ClickException(str(error)) from None
     count = sum(len(batch) for batch in launch.batches)
     click.echo(f"{launch.launch_id}: {count} tenants in {len(launch.batches)} runs")

@@ -5,20 +5,22 @@
 | REPORTS_ENVIRONMENT | which adapters: `local` | local |
 | REPORTS_HOME | folder of documents, outbox, notices and the embedded server | ./var |
 | REPORTS_DATABASE_URL | PostgreSQL with the register, and the ledger unless named | embedded |
-| REPORTS_LEDGER_URL | PostgreSQL with the ledger, such as a read-only replica | as above |
+| REPORTS_LEDGER_URL | PostgreSQL with the ledger; a read-only replica will do | as above |
 | REPORTS_DAGSTER_URL | PostgreSQL with Dagster's own tables | with the register |
 | REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | 18 months before this one |
 | REPORTS_TENANTS_PER_RUN | tenants in one run | 100 |
 | REPORTS_VERIFIED_TENANTS_PER_RUN | tenants of a run whose figures Beancount computes too | 1 |
 | REPORTS_DOCUMENT_LINKS | address under which documents open in a browser | http://127.0.0.1:3001 |
 | REPORTS_MAIL_FROM | sender of the mails | FinanceFlow <reports@financeflow.example> |
+
+Reports need to read the ledger only. Commands that change it (`reports ledger`, `accounts map`,
+`month close` and `reopen`) need REPORTS_LEDGER_URL to name its primary.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
-import datetime
 import functools
 import os
 from collections.abc import Iterator, Mapping
@@ -26,12 +28,12 @@ from dataclasses import dataclass
 from email.policy import EmailPolicy
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import MailSettings, recipient_address
+from reports_pipeline.tokyo import this_month
 from resources.accounting_engines import BeancountEngine
 from resources.database import EmbeddedPostgres, create_database, upgrade_schema
 from resources.delivery_register import DeliveryRegister, PostgresDeliveryRegister
@@ -48,7 +50,6 @@ from resources.verification import StatementVerifier
 
 # 5,000 tenants times 18 months stay below the 100,000 partitions that Dagster advises at most.
 _MONTHS_IN_WINDOW = 18
-_TOKYO = ZoneInfo("Asia/Tokyo")
 _URL_SCHEMES = {
     "REPORTS_DATABASE_URL": ("postgresql://",),
     "REPORTS_LEDGER_URL": ("postgresql://",),
@@ -91,10 +92,9 @@ class Settings:
             if url and not url.startswith(schemes):
                 # The value is not shown: it may hold a password.
                 raise SettingError(f"{name}: must begin with {schemes[0]}")
-        this_month = Month.of(datetime.datetime.now(_TOKYO).date())
         try:
             first_month = Month.parse(
-                read.get("REPORTS_FIRST_MONTH") or str(this_month.plus(-_MONTHS_IN_WINDOW))
+                read.get("REPORTS_FIRST_MONTH") or str(this_month().plus(-_MONTHS_IN_WINDOW))
             )
         except ValueError as error:
             raise SettingError(f"REPORTS_FIRST_MONTH: {error}") from None
@@ -198,6 +198,7 @@ class LocalEnvironment:
         return StatementVerifier(
             BeancountEngine(),
             Journals(self.ledger_url),
+            self.ledger(),
             tenants_per_run=self.settings.verified_tenants_per_run,
         )
 

@@ -22,7 +22,7 @@ BATCH_TAG = "reports/batch"
 MONTH_TAG = "reports/month"
 
 
-class UnknownTenantsError(ValueError):
+class InactiveTenantsError(ValueError):
     """Some of the chosen tenants do not exist or are not active; the message names them."""
 
 
@@ -60,11 +60,11 @@ def request_launch(
     Another program computes the statements of a sample of them, or with `verify_all` of all.
 
     Raises:
-        UnknownTenantsError: a tenant does not exist or is not active.
+        InactiveTenantsError: a tenant does not exist or is not active.
     """
     active = tenants.active_ids(tenant_ids)
     if tenant_ids is not None and (unknown := sorted(set(tenant_ids) - set(active))):
-        raise UnknownTenantsError(f"no such active tenants: {', '.join(unknown)}")
+        raise InactiveTenantsError(f"no such active tenants: {', '.join(unknown)}")
     batches = balanced_batches(tenants.line_counts(month, active), tenants_per_run)
     launch = Launch(launch_id, month, batches, verify_all)
     launches.request(launch, requested_by=requested_by)

@@ -8,23 +8,25 @@ import datetime
 import itertools
 import re
 import time
-from collections.abc import Callable, Collection, Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol, TypeVar
-from zoneinfo import ZoneInfo, available_timezones
+from typing import Any, TypeVar
+from zoneinfo import available_timezones
 
 import click
 
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.command_line import MONTH, LedgerGroup, tenant_option, tenants_option
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import recipient_address
 from reports_pipeline.documents.formats import format_amount
-from reports_pipeline.month_option import MONTH
-from resources.account_mappings import AccountMappings
+from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.tokyo import last_month, now
+from resources.account_mappings import BEGINNING, AccountMappings
 from resources.ledger_imports.beancount_import import (
     DEFAULT_CASH_ACCOUNTS,
     convert_beancount,
@@ -40,12 +42,15 @@ from resources.ledger_imports.tenant_ledgers import (
     stored_settings,
 )
 from resources.ledger_loading import LoadedLedger, TenantExistsError, load_ledger
-from resources.ledger_repairs import NotAClosingEntryError, mark_closing, refresh_snapshots
+from resources.ledger_repairs import (
+    NotAClosingEntryError,
+    mark_closing,
+    refresh_snapshots,
+    unmark_closing,
+)
 from resources.sample_ledger import SampleScale, sample_ledger
 from resources.tenant_calendars import TenantCalendars, TenantMonth
-from resources.tenants import Tenants
 
-_TOKYO = ZoneInfo("Asia/Tokyo")
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
 _NAMED_ADDRESS = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<email>[^<>]*)>")
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
@@ -53,51 +58,52 @@ _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
-class LedgerDatabase(Protocol):
-    """What the commands need of the click context's object."""
-
-    @property
-    def ledger_url(self) -> str: ...
-
-
-@click.group()
+@click.group(cls=LedgerGroup)
 def ledger() -> None:
     """Fill the ledger, with a sample or from files, and keep it in order."""
 
 
 @ledger.command()
-@click.option("--tenants", type=click.IntRange(1, 9999), required=True, help="Companies: t0001 …")
+@click.option(
+    "--companies", type=click.IntRange(1, 9999), required=True, help="How many: t0001, t0002 …"
+)
 @click.option("--months", type=click.IntRange(1, 120), default=14, show_default=True)
 @click.option(
     "--lines-per-month",
     type=click.IntRange(1),
-    help="Journal lines of all tenants together, about  [default: 400 a tenant]",
+    help="Journal lines of all companies together, about  [default: 400 a company]",
 )
 @click.option("--seed", type=click.IntRange(0), default=1, show_default=True)
-@click.option("--last-month", help="YYYY-MM  [default: the month before this, in Tokyo]")
-@click.option("--replace", is_flag=True, help="Replace tenants that exist.")
+@click.option(
+    "--last-month",
+    "last",
+    type=MONTH,
+    default=last_month,
+    help="YYYY-MM  [default: the month before this, in Tokyo]",
+)
+@click.option("--replace", is_flag=True, help="Replace companies that exist.")
 @click.pass_obj
 def sample(
-    database: LedgerDatabase,
-    tenants: int,
+    environment: LocalEnvironment,
+    companies: int,
     months: int,
     lines_per_month: int | None,
     seed: int,
-    last_month: str | None,
+    last: Month,
     replace: bool,
 ) -> None:
     """Make companies with plausible books; the same seed makes the same ones."""
-    last = _month(last_month) or _this_month().plus(-1)
     scale = SampleScale(
-        tenants=tenants,
+        tenants=companies,
         first_month=last.plus(1 - months),
         months=months,
-        lines_per_month=lines_per_month or 400 * tenants,
+        lines_per_month=lines_per_month or 400 * companies,
     )
     started = time.monotonic()
     with _reported_errors():
-        loaded = load_ledger(database.ledger_url, sample_ledger(scale, seed), replace=replace)
+        loaded = load_ledger(environment.ledger_url, sample_ledger(scale, seed), replace=replace)
     seconds = time.monotonic() - started
+    _name_dropped_mappings(loaded)
     click.echo(f"{_counts(loaded)} in {seconds:.1f} s ({loaded.lines / seconds:,.0f} lines/s)")
 
 
@@ -122,7 +128,7 @@ class _TenantOptions:
     display_unit: str | None
     plan: str | None
     contacts: tuple[str, ...]
-    close_through: str | None
+    close_through: Month | None
     replace: bool
 
 
@@ -163,7 +169,9 @@ def _tenant_options(command: _Command) -> _Command:
                 metavar="'NAME <ADDRESS>'",
                 help="Who gets the mails; may be repeated.",
             ),
-            click.option("--close-through", metavar="YYYY-MM", help="The last closed month."),
+            click.option(
+                "--close-through", type=MONTH, metavar="YYYY-MM", help="The last closed month."
+            ),
             click.option("--replace", is_flag=True, help="Replace the tenant's ledger."),
         ]
     ):
@@ -175,13 +183,13 @@ def _tenant_options(command: _Command) -> _Command:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_tenant_options
 @click.pass_obj
-def import_csv(database: LedgerDatabase, /, folder: Path, **options: Any) -> None:
+def import_csv(environment: LocalEnvironment, /, folder: Path, **options: Any) -> None:
     """Import journal.csv, accounts.csv, claims.csv and contacts.csv from FOLDER."""
     tenant = _TenantOptions(**options)
-    settings = _settings(database, tenant)
+    settings = _settings(environment, tenant)
     with _reported_errors():
         books = read_csv_ledger(folder, currency=settings.currency, language=settings.language)
-    _import(database, settings, books, tenant)
+    _import(environment, settings, books, tenant)
 
 
 @import_group.command(name="beancount")
@@ -198,7 +206,7 @@ def import_csv(database: LedgerDatabase, /, folder: Path, **options: Any) -> Non
 @_tenant_options
 @click.pass_obj
 def import_beancount(
-    database: LedgerDatabase,
+    environment: LocalEnvironment,
     /,
     file: Path,
     chart: Path | None,
@@ -210,12 +218,12 @@ def import_beancount(
         read = read_beancount(file)
     currency = read.operating_currencies[0] if len(read.operating_currencies) == 1 else None
     tenant = _TenantOptions(**options)
-    settings = _settings(database, tenant, currency=currency, name=read.title)
+    settings = _settings(environment, tenant, currency=currency, name=read.title)
     with _reported_errors():
         books = convert_beancount(
             read, currency=settings.currency, cash_accounts=cash_accounts, chart=chart
         )
-    _import(database, settings, books, tenant)
+    _import(environment, settings, books, tenant)
 
 
 @import_group.command(name="hledger")
@@ -225,18 +233,18 @@ def import_beancount(
 @_tenant_options
 @click.pass_obj
 def import_hledger(
-    database: LedgerDatabase, /, file: Path, chart: Path, symbol: str | None, **options: Any
+    environment: LocalEnvironment, /, file: Path, chart: Path, symbol: str | None, **options: Any
 ) -> None:
     """Import a FILE written by `hledger print --output-format csv`."""
     tenant = _TenantOptions(**options)
-    settings = _settings(database, tenant)
+    settings = _settings(environment, tenant)
     with _reported_errors():
         books = read_hledger_csv(file, chart=chart, currency=settings.currency, symbol=symbol)
-    _import(database, settings, books, tenant)
+    _import(environment, settings, books, tenant)
 
 
 def _settings(
-    database: LedgerDatabase,
+    environment: LocalEnvironment,
     options: _TenantOptions,
     *,
     currency: str | None = None,
@@ -246,7 +254,7 @@ def _settings(
     tenant_id = options.tenant
     if not _TENANT_ID.fullmatch(tenant_id):
         raise click.BadParameter("1 to 32 of a-z and 0-9", param_hint="--tenant")
-    settings = stored_settings(database.ledger_url, tenant_id)
+    settings = stored_settings(environment.ledger_url, tenant_id)
     if settings is None:
         settings = TenantSettings(tenant_id, name or tenant_id, currency=currency or "JPY")
     known = {setting.name for setting in dataclasses.fields(TenantSettings)}
@@ -269,7 +277,7 @@ def _settings(
 
 
 def _import(
-    database: LedgerDatabase,
+    environment: LocalEnvironment,
     settings: TenantSettings,
     books: TenantLedger,
     options: _TenantOptions,
@@ -279,21 +287,22 @@ def _import(
     fiscal_years_from = list(options.fiscal_years_from)
     if options.closing_day is not None and not fiscal_years_from:
         # The years that began out of turn close on that day, too.
-        calendars = TenantCalendars(database.ledger_url)
+        calendars = TenantCalendars(environment.ledger_url)
         fiscal_years_from = calendars.fiscal_year_changes(settings.tenant_id)
     with _reported_errors():
         loaded = import_ledger(
-            database.ledger_url,
+            environment.ledger_url,
             settings,
             books,
             fiscal_years_from=fiscal_years_from,
-            closed_through=_month(options.close_through),
+            closed_through=options.close_through,
             replace=options.replace,
         )
     for commodity, count in sorted(books.left_out.items()):
         click.echo(f"left out: {count:,} postings in {commodity}")
-    # As operators have mapped them, too.
-    chart = AccountMappings(database.ledger_url).accounts(settings.tenant_id, _this_month())
+    _name_dropped_mappings(loaded)
+    # As operators have mapped them, too, in the reports that are made next.
+    chart = AccountMappings(environment.ledger_url).accounts(settings.tenant_id, last_month())
     classes = [account.account_class for account in chart]
     if AccountClass.CASH_AND_DEPOSITS not in classes:
         click.echo("no account is cash_and_deposits: the cash-flow summary will be empty")
@@ -306,15 +315,15 @@ def _import(
 
 
 @ledger.command()
-@click.option("--tenant", "tenants", multiple=True, help="A tenant; may be repeated.")
+@tenants_option
 @click.option("--all", "all_tenants", is_flag=True, help="Every tenant that needs it.")
 @click.pass_obj
-def refresh(database: LedgerDatabase, tenants: tuple[str, ...], all_tenants: bool) -> None:
+def refresh(environment: LocalEnvironment, tenants: tuple[str, ...], all_tenants: bool) -> None:
     """Bring the monthly balances up to date with the journal (SNAPSHOT_MISMATCH)."""
     if bool(tenants) is all_tenants:
         raise click.UsageError("Name tenants with --tenant, or --all.")
-    _require_tenants(database, tenants)
-    refreshed = refresh_snapshots(database.ledger_url, None if all_tenants else tenants)
+    environment.tenants().require(tenants)
+    refreshed = refresh_snapshots(environment.ledger_url, None if all_tenants else tenants)
     if not refreshed:
         click.echo("all balances are up to date")
     for tenant_id, months in sorted(refreshed.items()):
@@ -322,35 +331,43 @@ def refresh(database: LedgerDatabase, tenants: tuple[str, ...], all_tenants: boo
 
 
 @ledger.command(name="mark-closing")
-@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@tenant_option
 @click.option("--date", "day", type=click.DateTime(["%Y-%m-%d"]), required=True)
 @click.option("--entry", "entry_id", type=int, required=True, help="The entry's id on that day.")
+@click.option("--undo", is_flag=True, help="Take the mark away, so that statements count it.")
 @click.pass_obj
 def mark_closing_entry(
-    database: LedgerDatabase, tenant_id: str, day: datetime.datetime, entry_id: int
+    environment: LocalEnvironment,
+    tenant_id: str,
+    day: datetime.datetime,
+    entry_id: int,
+    undo: bool,
 ) -> None:
-    """Mark an entry as 損益振替, which statements leave out (UNFLAGGED_CLOSING_ENTRY)."""
-    _require_tenants(database, [tenant_id])
+    """Mark an entry as 損益振替, which statements leave out (UNFLAGGED_CLOSING_ENTRY), or undo it
+    (CLOSING_ENTRY_ON_BALANCE_SHEET). Refreshes all balances of the tenant that are out of date."""
+    environment.tenants().require([tenant_id])
+    mark = unmark_closing if undo else mark_closing
     try:
-        marked = mark_closing(database.ledger_url, tenant_id, day.date(), entry_id)
+        marked = mark(environment.ledger_url, tenant_id, day.date(), entry_id)
     except NotAClosingEntryError as error:
         raise click.ClickException(str(error)) from None
+    marked_now = "no longer marked" if undo else "marked"
     amount = format_amount(marked.debit, minor_unit_exponent(marked.currency))
     click.echo(
-        f"{tenant_id}: entry {entry_id} of {day.date()} is marked as closing: "
+        f"{tenant_id}: entry {entry_id} of {day.date()} is {marked_now} as closing: "
         f"{marked.lines} lines, {amount} {marked.currency}, {marked.memo or 'no memo'}"
     )
     click.echo(f"balances refreshed: {', '.join(map(str, marked.refreshed))}")
 
 
 @ledger.command()
-@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
+@tenant_option
 @click.pass_obj
-def calendar(database: LedgerDatabase, tenant_id: str) -> None:
+def calendar(environment: LocalEnvironment, tenant_id: str) -> None:
     """Print a tenant's fiscal years around today, and the months of this one."""
-    _require_tenants(database, [tenant_id])
-    calendars = TenantCalendars(database.ledger_url)
-    today = datetime.datetime.now(_TOKYO).date()
+    environment.tenants().require([tenant_id])
+    calendars = TenantCalendars(environment.ledger_url)
+    today = now().date()
     this_month = calendars.month_of(tenant_id, today)
     # The fiscal year before this one began within 23 months, the next one ends within 24.
     months = calendars.months(tenant_id, this_month.plus(-24), this_month.plus(24))
@@ -371,16 +388,6 @@ def _days(months: list[TenantMonth]) -> str:
     return f"{months[0].starts_on} to {months[-1].ends_on - datetime.timedelta(days=1)}"
 
 
-def _require_tenants(database: LedgerDatabase, tenant_ids: Collection[str]) -> None:
-    unknown = sorted(set(tenant_ids) - Tenants(database.ledger_url).names(tenant_ids).keys())
-    if unknown:
-        raise click.ClickException(f"no such tenant: {', '.join(unknown)}")
-
-
-def _this_month() -> Month:
-    return Month.of(datetime.datetime.now(_TOKYO).date())
-
-
 def _contact(text: str) -> Recipient:
     match = _NAMED_ADDRESS.fullmatch(text.strip())
     if match is None:
@@ -393,11 +400,17 @@ def _contact(text: str) -> Recipient:
     return contact
 
 
-def _month(text: str | None) -> Month | None:
-    try:
-        return None if text is None else Month.parse(text)
-    except ValueError as error:
-        raise click.BadParameter(str(error)) from None
+def _name_dropped_mappings(loaded: LoadedLedger) -> None:
+    for dropped in loaded.dropped_mappings:
+        first = dropped.first_month
+        since = "for all months" if first == BEGINNING else f"from {first} on"
+        reason = "the account is gone"
+        if dropped.charted_as is not None:
+            reason = f"the chart says {dropped.charted_as}, which holds for all months"
+        click.echo(
+            f"{dropped.tenant_id}: {dropped.account_code} was mapped to {dropped.account_class} "
+            f"{since}; dropped, since {reason}"
+        )
 
 
 def _counts(loaded: LoadedLedger) -> str:

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -22,22 +22,21 @@ from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineKind, StatementLine, TenantReports
 from reports_pipeline.accounting.statements import build_statements
-from reports_pipeline.accounting.verification import Verification
+from reports_pipeline.command_line import month_option, tenant_option, tenants_option
 from reports_pipeline.documents.catalogs import catalog, failure_text
 from reports_pipeline.documents.formats import NOTHING, format_amount
 from reports_pipeline.environments import LocalEnvironment
-from reports_pipeline.month_option import MONTH
 from resources.accounting_engines import (
     AccountingEngine,
     BeancountEngine,
     EngineNotInstalledError,
     HledgerEngine,
-    JournalRefusedError,
 )
 from resources.batch_files import of_tenants
 from resources.journal import Journals
 from resources.ledger import Ledger
-from resources.verification import StatementVerifier, in_drawn_order
+from resources.transient_errors import TRANSIENT_ERRORS
+from resources.verification import StatementVerifier, Verdict, in_drawn_order
 
 _ENGINES: Mapping[str, Callable[[], AccountingEngine]] = {
     engine.name: engine for engine in (HledgerEngine, BeancountEngine)
@@ -47,15 +46,16 @@ _COLUMNS = ("current", "prior", "prior_year", "year_to_date", "opening")
 
 
 @click.command(name="statement")
-@click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")
-@click.option("--month", type=MONTH, required=True, help="The month, YYYY-MM.")
+@tenant_option
+@month_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, with the 12-month trends.")
 @click.pass_obj
 def show_statement(
     environment: LocalEnvironment, tenant_id: str, month: Month, as_json: bool
 ) -> None:
     """Print every line of a tenant's statements, computed afresh from the ledger."""
-    made = _reports(environment.ledger(), month, [tenant_id])[tenant_id]
+    _, found = _reports(environment.ledger(), month, [tenant_id])
+    made = found[tenant_id]
     if isinstance(made, TenantFailure):
         raise click.ClickException(_failure(made))
     if as_json:
@@ -66,8 +66,8 @@ def show_statement(
 
 
 @click.command(name="verify")
-@click.option("--month", type=MONTH, required=True, help="The month, YYYY-MM.")
-@click.option("--tenant", "tenants", multiple=True, help="A tenant; may be repeated.")
+@month_option
+@tenants_option
 @click.option(
     "--sample", type=click.IntRange(1), help="So many tenants, the same ones for the same month."
 )
@@ -98,7 +98,7 @@ def verify_month(
     except EngineNotInstalledError as error:
         click.echo(f"Error: {error}", err=True)
         sys.exit(2)
-    tenant_ids = list(dict.fromkeys(tenants)) or environment.tenants().active_ids()
+    tenant_ids = list(tenants) or environment.tenants().active_ids()
     if sample is not None:
         tenant_ids = sorted(in_drawn_order(month, tenant_ids)[:sample])
     if not tenant_ids:
@@ -107,25 +107,27 @@ def verify_month(
     for verdict in _verdicts(environment, engine, month, tenant_ids):
         verdicts.append(verdict)
         if not as_json:
-            for text in _verdict_table(verdict, engine_name):
+            for text in _verdict_table(verdict):
                 click.echo(text)
+        if verdict.traceback:
+            click.echo(verdict.traceback, err=True)
     if as_json:
         document = {
             "month": str(month),
             "engine": engine_name,
-            "tenants": [verdict.document() for verdict in verdicts],
+            "tenants": [_verdict_document(verdict) for verdict in verdicts],
         }
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
     else:
-        counts = Counter(verdict.result for verdict in verdicts)
+        counts = Counter(map(_result, verdicts))
         click.echo(", ".join(f"{count} {result}" for result, count in counts.items()))
-    sys.exit(1 if any(verdict.result != "ok" for verdict in verdicts) else 0)
+    sys.exit(1 if any(_result(verdict) != "ok" for verdict in verdicts) else 0)
 
 
 def _reports(
     ledger: Ledger, month: Month, tenant_ids: Sequence[str]
-) -> dict[str, TenantReports | TenantFailure]:
-    """The statements of the ledger as it is now, or why there are none, by tenant.
+) -> tuple[LedgerExtract, dict[str, TenantReports | TenantFailure]]:
+    """What the ledger says now; and the statements, or why there are none, by tenant.
 
     The identities are not asked for: whoever wonders why they do not hold needs to see the lines.
 
@@ -146,7 +148,7 @@ def _reports(
         statements = build_statements(extract)
         for reports in tenant_reports(month, extract.companies, extract.claims, statements):
             made[reports.company.tenant_id] = reports
-    return made
+    return extract, made
 
 
 def _failure(failure: TenantFailure) -> str:
@@ -208,32 +210,24 @@ def _amount(minor: int | None, kind: LineKind, exponent: int) -> str:
     return format_amount(minor, exponent)
 
 
-@dataclass(frozen=True)
-class _Verdict:
-    """What became of one tenant: a comparison, or the reason why there is none."""
+def _result(verdict: Verdict) -> str:
+    if isinstance(verdict.outcome, str):
+        return "failed"
+    return "different" if verdict.differences else "ok"
 
-    tenant_id: str
-    outcome: Verification | str
-    decimals: int = 0
 
-    @property
-    def result(self) -> str:
-        if isinstance(self.outcome, str):
-            return "failed"
-        return "different" if self.outcome.differences else "ok"
-
-    def document(self) -> dict[str, Any]:
-        """The entry of docs/runbook.md; amounts in minor units."""
-        document: dict[str, Any] = {"tenant_id": self.tenant_id, "result": self.result}
-        if isinstance(self.outcome, str):
-            return document | {"reason": self.outcome}
-        return document | {
-            "compared": self.outcome.compared,
-            "differences": [
-                dataclasses.asdict(difference) | {"difference": difference.difference}
-                for difference in self.outcome.differences
-            ],
-        }
+def _verdict_document(verdict: Verdict) -> dict[str, Any]:
+    """The entry of docs/runbook.md; amounts in minor units."""
+    document: dict[str, Any] = {"tenant_id": verdict.tenant_id, "result": _result(verdict)}
+    if isinstance(verdict.outcome, str):
+        return document | {"reason": verdict.outcome}
+    return document | {
+        "compared": verdict.outcome.compared,
+        "differences": [
+            dataclasses.asdict(difference) | {"difference": difference.difference}
+            for difference in verdict.differences
+        ],
+    }
 
 
 def _verdicts(
@@ -241,39 +235,40 @@ def _verdicts(
     engine: AccountingEngine,
     month: Month,
     tenant_ids: Sequence[str],
-) -> Iterator[_Verdict]:
+) -> Iterator[Verdict]:
     """In the order of the tenants, each as soon as it and those before it are done."""
     ledger = environment.ledger()
-    verifier = StatementVerifier(engine, Journals(environment.ledger_url))
+    verifier = StatementVerifier(engine, Journals(environment.ledger_url), ledger)
 
-    def verdict(tenant_id: str, made: TenantReports | TenantFailure) -> _Verdict:
+    def verdict(
+        tenant_id: str, made: TenantReports | TenantFailure, extract: LedgerExtract
+    ) -> Verdict:
         if isinstance(made, TenantFailure):
-            return _Verdict(tenant_id, _failure(made))
+            return Verdict(tenant_id, engine.name, _failure(made))
         try:
-            verification = verifier.verify(made)
-        except JournalRefusedError as error:
-            return _Verdict(tenant_id, str(error))
-        return _Verdict(tenant_id, verification, minor_unit_exponent(made.company.currency))
+            return verifier.verdict(made, extract)
+        except TRANSIENT_ERRORS as error:  # whoever typed the command tries again
+            return Verdict(tenant_id, engine.name, f"{type(error).__name__}: {error}")
 
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(tenant_ids), _TENANTS_A_BATCH):
             batch = tenant_ids[first : first + _TENANTS_A_BATCH]
-            made = _reports(ledger, month, batch)
-            yield from pool.map(verdict, batch, [made[tenant_id] for tenant_id in batch])
+            extract, found = _reports(ledger, month, batch)
+            made = [found[tenant_id] for tenant_id in batch]
+            yield from pool.map(verdict, batch, made, itertools.repeat(extract))
 
 
-def _verdict_table(verdict: _Verdict, engine_name: str) -> Iterator[str]:
+def _verdict_table(verdict: Verdict) -> Iterator[str]:
     outcome = verdict.outcome
     if isinstance(outcome, str):
         yield f"{verdict.tenant_id}: failed: {outcome}"
         return
-    yield f"{verdict.tenant_id}: {verdict.result}, {outcome.compared} figures compared"
-    if outcome.differences:
-        yield _difference_row("", "ours", engine_name, "difference", "line")
-    for difference in outcome.differences:
-        ours, theirs, over = (
-            format_amount(amount, verdict.decimals)
-            for amount in (difference.ours, difference.theirs, difference.difference)
+    yield f"{verdict.tenant_id}: {_result(verdict)}, {outcome.compared} figures compared"
+    if verdict.differences:
+        yield _difference_row("", "ours", verdict.engine, "difference", "line")
+    for difference in verdict.differences:
+        ours, theirs, over = map(
+            verdict.amount, (difference.ours, difference.theirs, difference.difference)
         )
         yield _difference_row(difference.what, ours, theirs, over, difference.line)
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import psycopg
 
-from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.accounts import CLASSES_OF_ALL_MONTHS, AccountClass
 from reports_pipeline.accounting.periods import Month
-from resources.ledger_loading import refresh_stale_snapshots
+from resources.balance_snapshots import refresh_stale_snapshots
+from resources.tenants import UnknownTenantsError
 
 # A class from this month on holds for all months.
 BEGINNING = Month(1900, 1)
-# Balance snapshots keep what met these two, so that what is one of them always was.
-_CLASSES_OF_ALL_MONTHS = frozenset(
-    {AccountClass.CASH_AND_DEPOSITS, AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD}
-)
 
 
 class UnknownAccountError(LookupError):
-    """There is no such tenant, or no such account in its chart; the message says which."""
+    """The tenant's chart has no such account."""
 
 
 class HoldsForAllMonthsError(ValueError):
@@ -46,6 +44,17 @@ class WrittenMapping:
     refreshed: tuple[Month, ...]  # months whose snapshots were brought up to date
 
 
+@dataclass(frozen=True, slots=True)
+class DroppedMapping:
+    """A mapping that another chart has made void."""
+
+    tenant_id: str
+    account_code: str
+    first_month: Month
+    account_class: str
+    charted_as: str | None  # the class of all months that the chart now says; None: no such account
+
+
 class AccountMappings:
     """Reads and writes `ledger.account_mappings`."""
 
@@ -56,7 +65,7 @@ class AccountMappings:
         """The tenant's accounts as the reports of a month take them, by code.
 
         Raises:
-            UnknownAccountError: there is no such tenant.
+            UnknownTenantsError: there is no such tenant.
         """
         with psycopg.connect(self._url) as connection:
             return _accounts(connection, tenant_id, month)
@@ -76,9 +85,10 @@ class AccountMappings:
         stale are refreshed in the same transaction.
 
         Raises:
-            UnknownAccountError: there is no such tenant or account.
+            UnknownTenantsError: there is no such tenant.
+            UnknownAccountError: it has no such account.
             HoldsForAllMonthsError: `first_month` is not BEGINNING, and the class, or the one that
-                the account has now, is of cash or of 繰越利益剰余金.
+                the account has now, is one of CLASSES_OF_ALL_MONTHS.
         """
         with psycopg.connect(self._url) as connection:
             for account in _accounts(connection, tenant_id, first_month):
@@ -87,7 +97,7 @@ class AccountMappings:
             else:
                 raise UnknownAccountError(f"{tenant_id} has no account {account_code!r}")
             if first_month != BEGINNING:
-                _require_dated(account_class, account.account_class)
+                _refuse_undatable(account_class, account.account_class)
             replaced = connection.execute(
                 """
                 delete from ledger.account_mappings
@@ -112,9 +122,39 @@ class AccountMappings:
         )
 
 
-def _require_dated(*classes: AccountClass | None) -> None:
+def drop_void_mappings(
+    connection: psycopg.Connection, tenant_ids: Sequence[str]
+) -> list[DroppedMapping]:
+    """Drop what was said of accounts that the tenants' charts do not have any more, or now have as
+    one of CLASSES_OF_ALL_MONTHS where it was said for some months only; returns it.
+    """
+    dropped = connection.execute(
+        """
+        delete from ledger.account_mappings
+        using (
+            select tenant_id, account_code, account.account_class as charted_as
+            from ledger.account_mappings
+            left join ledger.accounts account using (tenant_id, account_code)
+            where tenant_id = any(%s)
+            group by tenant_id, account_code, account.tenant_id, account.account_class
+            having account.tenant_id is null
+                or (account.account_class = any(%s) and min(first_month) > %s)
+        ) void
+        where (account_mappings.tenant_id, account_mappings.account_code)
+            = (void.tenant_id, void.account_code)
+        returning void.tenant_id, void.account_code, first_month, account_class, charted_as
+        """,
+        [list(tenant_ids), list(CLASSES_OF_ALL_MONTHS), BEGINNING.start],
+    ).fetchall()
+    return [
+        DroppedMapping(tenant_id, code, Month.of(first_month), of_class, charted_as)
+        for tenant_id, code, first_month, of_class, charted_as in sorted(dropped)
+    ]
+
+
+def _refuse_undatable(*classes: AccountClass | None) -> None:
     for account_class in classes:
-        if account_class in _CLASSES_OF_ALL_MONTHS:
+        if account_class in CLASSES_OF_ALL_MONTHS:
             raise HoldsForAllMonthsError(
                 f"{account_class} holds for all months, since the balances of every month are kept "
                 "by it"
@@ -126,20 +166,13 @@ def _accounts(connection: psycopg.Connection, tenant_id: str, month: Month) -> l
         "select from ledger.companies where tenant_id = %s", [tenant_id]
     ).fetchone()
     if known is None:
-        raise UnknownAccountError(f"there is no tenant {tenant_id!r}")
+        raise UnknownTenantsError([tenant_id])
     rows = connection.execute(
         """
-        select account_code, name, coalesce(mapping.account_class, account.account_class),
-               mapping.first_month, mapping.mapped_by
-        from ledger.accounts account
-        left join (
-            select distinct on (account_code) account_code, first_month, account_class, mapped_by
-            from ledger.account_mappings where tenant_id = %(tenant)s and first_month <= %(month)s
-            order by account_code, first_month desc
-        ) mapping using (account_code)
-        where tenant_id = %(tenant)s order by account_code
+        select account_code, name, account_class, mapped_from, mapped_by
+        from ledger.accounts_in(array[%s::text], %s) order by account_code
         """,
-        {"tenant": tenant_id, "month": month.start},
+        [tenant_id, month.start],
     ).fetchall()
     return [
         MappedAccount(

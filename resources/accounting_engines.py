@@ -111,6 +111,7 @@ class HledgerEngine(AccountingEngine):
                     income=sums(books, "not:tag:closing", "type:RX", *begin),
                     receipts=sums(of_cash, "not:type:C", "amt:<0", *begin),
                     payments=sums(of_cash, "not:type:C", "amt:>0", *begin),
+                    opened=sums(books, "tag:opening", *begin).accounts,
                 )
 
             standing = ("not:tag:closing", "not:type:RX")
@@ -119,7 +120,6 @@ class HledgerEngine(AccountingEngine):
                 prior_balances=sums(books, *standing, end=month_start).accounts,
                 balances_before_year=sums(books, *standing, end=year_start).accounts,
                 earlier_income=sums(books, "not:tag:closing", "type:RX", end=year_start).total,
-                opened=sums(books, "tag:opening", "--begin", year_start).accounts,
                 month=period(month_start),
                 year_to_date=period(year_start),
             )
@@ -186,7 +186,6 @@ class BeancountEngine(AccountingEngine):
             prior_balances=journal.by_code(journal.before(month_start), of_income=False),
             balances_before_year=journal.by_code(journal.before(year_start), of_income=False),
             earlier_income=cleared.get(journal.previous_earnings, 0),
-            opened=journal.opened_since(year_start),
             month=journal.period(month_start, end),
             year_to_date=journal.period(year_start, end),
         )
@@ -229,13 +228,6 @@ class _BeancountJournal:
         """Balances by Beancount's names."""
         return self._balances([each for each in self._transactions if each.date < day])
 
-    def opened_since(self, day: datetime.date) -> dict[str, int]:
-        """What opening entries from a day on brought, by account code."""
-        opened = self._balances(
-            [each for each in self._transactions if each.date >= day and "opening" in each.tags]
-        )
-        return {self._accounts[name].account_code: amount for name, amount in opened.items()}
-
     def period(self, start: datetime.date, end: datetime.date) -> PeriodSums:
         closed, cleared = self.rolled(start, end)
         return PeriodSums(
@@ -244,6 +236,7 @@ class _BeancountJournal:
             ),
             receipts=self._counterparts(start, end, lambda amount: amount < 0),
             payments=self._counterparts(start, end, lambda amount: amount > 0),
+            opened=self._opened(start, end),
         )
 
     def by_code(self, balances: Mapping[str, int], *, of_income: bool) -> dict[str, int]:
@@ -253,6 +246,16 @@ class _BeancountJournal:
             for name, account in self._accounts.items()
             if account.account_class.section.in_income_statement is of_income
         }
+
+    def _opened(self, start: datetime.date, end: datetime.date) -> dict[str, int]:
+        opened = self._balances(
+            [
+                each
+                for each in self._transactions
+                if start <= each.date < end and "opening" in each.tags
+            ]
+        )
+        return {self._accounts[name].account_code: amount for name, amount in opened.items()}
 
     def _counterparts(
         self, start: datetime.date, end: datetime.date, side: Callable[[Decimal], bool]

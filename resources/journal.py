@@ -32,19 +32,11 @@ class Journals:
         with psycopg.connect(self._url) as connection:
             rows = connection.execute(
                 """
-                select account_code, name, coalesce(mapping.account_class, account.account_class)
-                from ledger.accounts account
-                left join lateral (
-                    select account_class from ledger.account_mappings
-                    where tenant_id = account.tenant_id
-                      and account_code = account.account_code and first_month <= %s
-                    order by first_month desc limit 1
-                ) mapping on true
-                where tenant_id = %s
-                  and coalesce(mapping.account_class, account.account_class) = any(%s)
-                order by account_code
+                select account_code, name, account_class
+                from ledger.accounts_in(array[%s::text], %s)
+                where account_class = any(%s) order by account_code
                 """,
-                [month.start, tenant_id, list(AccountClass)],
+                [tenant_id, month.start, list(AccountClass)],
             )
             return [Account(code, name, AccountClass(kind)) for code, name, kind in rows]
 

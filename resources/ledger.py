@@ -18,15 +18,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.books import SHOWN_MONTHS
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
 from reports_pipeline.accounting.periods import Month
 
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
-# Statements ask for flows up to a year before the month, and for balances up to the start of the
-# fiscal year that month was in.
-_CASH_FLOW_MONTHS = 12
-_HISTORY_MONTHS = 24
+# Statements show the flows of the month a year before, and of all months since.
+_SHOWN_BEFORE = SHOWN_MONTHS - 1
 
 
 class Ledger(ABC):
@@ -78,7 +77,10 @@ class PostgresLedger(Ledger):
                 return cursor.fetch_arrow_table()
 
             tables = {name: query(statement) for name, statement in _EXTRACTS.items()}
-            marked = query(_STALE_MARKS)["tenant_id"].to_pylist()
+            marked = {
+                code: query(statement)["tenant_id"].to_pylist()
+                for code, statement in _MARKS.items()
+            }
             suspects = _suspects(tenant_ids, tables, marked)
             failures = [
                 TenantFailure(row["tenant_id"], code, json.loads(row["details"]))
@@ -91,11 +93,12 @@ class PostgresLedger(Ledger):
 
 
 def _suspects(
-    tenant_ids: Sequence[str], tables: Mapping[str, pa.Table], marked: Sequence[str]
+    tenant_ids: Sequence[str],
+    tables: Mapping[str, pa.Table],
+    marked: Mapping[FailureCode, Sequence[str]],
 ) -> dict[FailureCode, list[str]]:
     """The tenants to ask a check about. Most are sound, and finding that costs next to nothing
-    while their movements are read; `marked` have months whose lines were changed since their
-    snapshots were taken."""
+    while their movements are read; `marked` are those of whom the ledger says so."""
     movements = tables["movements"]
 
     def flagged(column: str) -> list[str]:
@@ -107,15 +110,17 @@ def _suspects(
     return {
         FailureCode.UNKNOWN_TENANT: [t for t in tenant_ids if t not in companies],
         FailureCode.LEDGER_IMBALANCE: flagged("unbalanced"),
-        FailureCode.CURRENCY_MISMATCH: list(tenant_ids),
-        FailureCode.SNAPSHOT_MISMATCH: sorted({*flagged("stale"), *marked}),
+        FailureCode.CURRENCY_MISMATCH: list(marked[FailureCode.CURRENCY_MISMATCH]),
+        FailureCode.SNAPSHOT_MISMATCH: sorted(
+            {*flagged("stale"), *marked[FailureCode.SNAPSHOT_MISMATCH]}
+        ),
         FailureCode.UNFLAGGED_CLOSING_ENTRY: _perhaps_closed(tables),
     }
 
 
 def _perhaps_closed(tables: Mapping[str, pa.Table]) -> list[str]:
-    """The tenants of profit and loss accounts that met 繰越利益剰余金 in an entry that is not
-    marked as closing. A dividend, say, is of balance sheet accounts only."""
+    """The tenants of profit and loss accounts that met 利益剰余金, and no cash, in an entry that is
+    not marked as closing. A dividend, say, is of balance sheet accounts only."""
     accounts, movements = tables["accounts"], tables["movements"]
     met = movements.filter(movements["with_retained_earnings"])
     if met.num_rows == 0:
@@ -130,7 +135,8 @@ def _extract(month: Month, tables: Mapping[str, pa.Table]) -> LedgerExtract:
     movements = tables["movements"]
     # A row without movements is a snapshot of this month that has no lines.
     movements = movements.filter(pc.is_valid(movements["debit"]))
-    in_trend = pc.greater_equal(movements["month"], month.ordinal - _CASH_FLOW_MONTHS)
+    movements = movements.sort_by([(key, "ascending") for key in _KEYS])
+    in_trend = pc.greater_equal(movements["month"], month.ordinal - _SHOWN_BEFORE)
     flows = movements.filter(pc.and_(pc.is_valid(movements["inflow"]), in_trend))
     tables = {**tables, "movements": movements, "cash_flows": flows}
     return LedgerExtract(month, **{name: _frame(tables[name], name) for name in EXTRACT_TABLES})
@@ -148,27 +154,20 @@ def _ordinal(month: str) -> str:
 
 
 def _of(table: str) -> str:
-    """The movements of a table in a statement."""
-    return ", ".join(f"{table}.{column}" for column in _MOVEMENT_COLUMNS)
+    """What a snapshot says, from a table in a statement."""
+    return ", ".join(f"{table}.{column}" for column in _SNAPSHOT_COLUMNS)
 
 
 # The statements below are put together from column names of the contract, and filled in with
 # checked literals only.
 # ruff: noqa: S608
+_KEYS = ("tenant_id", "account_code", "month")
 _MOVEMENT_COLUMNS = [c for c in EXTRACT_TABLES["movements"] if "debit" in c or "credit" in c]
-_MOVEMENTS = ", ".join(_MOVEMENT_COLUMNS)
+_SNAPSHOT_COLUMNS = [*_MOVEMENT_COLUMNS, "inflow", "outflow", "with_retained_earnings"]
+_SNAPSHOT = ", ".join(_SNAPSHOT_COLUMNS)
 _SUMS = ", ".join(f"ledger.bigint_sum({column}) as {column}" for column in _MOVEMENT_COLUMNS)
-_HISTORY_START = f"({{month}} - interval '{_HISTORY_MONTHS} months')::date"
+_FIRST_SHOWN = f"({{month}} - interval '{_SHOWN_BEFORE} months')::date"
 _INCOME_STATEMENT = [c for c in AccountClass if c.section.in_income_statement]
-
-_CLASSES_IN_EFFECT = """
-    left join (
-        select distinct on (tenant_id, account_code) tenant_id, account_code, account_class
-        from ledger.account_mappings
-        where tenant_id = any({tenants}) and first_month <= {month}
-        order by tenant_id, account_code, first_month desc
-    ) mapping using (tenant_id, account_code)
-    """
 
 _EXTRACTS = {
     "companies": """
@@ -193,50 +192,54 @@ _EXTRACTS = {
         where tenant_id = any({{tenants}}) order by tenant_id, first_month
         """,
     # An unmapped account has the class ''.
-    "accounts": f"""
-        select tenant_id, account_code, name,
-               coalesce(mapping.account_class, account.account_class, '') as account_class
-        from ledger.accounts account {_CLASSES_IN_EFFECT}
-        where tenant_id = any({{tenants}}) order by tenant_id, account_code
+    "accounts": """
+        select tenant_id, account_code, name, coalesce(account_class, '') as account_class
+        from ledger.accounts_in({tenants}, {month}) order by tenant_id, account_code
         """,
-    # The month itself comes from its lines, the months before from their snapshots, of which the
-    # oldest are added up. Cash flows are columns of the same rows. `unbalanced`, `stale` and
-    # `with_retained_earnings` mark what the checks below look into.
-    # Of text in collation C, PostgreSQL sorts several times as many rows a second.
+    # The month itself comes from its lines, the months before from their snapshots. Of those that
+    # no statement shows, it counts only whether they are in the fiscal year of the first that is
+    # shown or before it; each part is added up into its last month. Cash flows are columns of the
+    # same rows. `unbalanced`, `stale` and `with_retained_earnings` mark what the checks below look
+    # into. In no order: Arrow sorts in a quarter of the time.
     "movements": f"""
         with this_month as (
             select coalesce(lines.tenant_id, snapshot.tenant_id) as tenant_id,
                    coalesce(lines.account_code, snapshot.account_code) as account_code,
-                   {_of("lines")}, lines.inflow, lines.outflow, lines.with_retained_earnings,
-                   lines.unbalanced, ({_of("lines")}, lines.inflow, lines.outflow)
-                       is distinct from ({_of("snapshot")}, snapshot.inflow, snapshot.outflow)
-                       as stale
+                   {_of("lines")}, lines.unbalanced,
+                   ({_of("lines")}) is distinct from ({_of("snapshot")}) as stale
             from ledger.month_movements({{tenants}}, {{month}}) lines
             full join (
                 select * from ledger.balance_snapshots
                 where tenant_id = any({{tenants}}) and month = {{month}}
             ) snapshot using (tenant_id, account_code)
         )
-        select tenant_id, account_code, {_ordinal("month")} as month, {_MOVEMENTS},
-               inflow, outflow, with_retained_earnings, unbalanced, stale
+        select tenant_id, account_code, {_ordinal("month")} as month, {_SNAPSHOT}, unbalanced, stale
         from (
-            select tenant_id, account_code, {_HISTORY_START} as month,
+            select tenant_id, account_code,
+                   (case when month < year_start then year_start else {_FIRST_SHOWN} end
+                       - interval '1 month')::date as month,
                    {_SUMS}, null::bigint as inflow, null::bigint as outflow,
-                   false as with_retained_earnings, false as unbalanced, false as stale
-            from ledger.balance_snapshots
-            where tenant_id = any({{tenants}}) and month <= {_HISTORY_START}
-            group by tenant_id, account_code
+                   bool_or(with_retained_earnings) as with_retained_earnings,
+                   false as unbalanced, false as stale
+            from (
+                select tenant, ledger.fiscal_year_of(tenant, {_FIRST_SHOWN}) as year_start
+                from unnest({{tenants}}) tenant
+                offset 0 -- once for a tenant
+            ) years
+            cross join lateral (
+                select * from ledger.balance_snapshots
+                where tenant_id = tenant and month < {_FIRST_SHOWN}
+                offset 0 -- else all snapshots of all tenants would be read
+            ) older
+            group by tenant_id, account_code, month < year_start, year_start
             union all
-            select tenant_id, account_code, month, {_MOVEMENTS}, inflow, outflow,
-                   with_retained_earnings, false, false
+            select tenant_id, account_code, month, {_SNAPSHOT}, false, false
             from ledger.balance_snapshots
-            where tenant_id = any({{tenants}}) and month > {_HISTORY_START} and month < {{month}}
+            where tenant_id = any({{tenants}}) and month >= {_FIRST_SHOWN} and month < {{month}}
             union all
-            select tenant_id, account_code, {{month}}, {_MOVEMENTS}, inflow, outflow,
-                   with_retained_earnings, unbalanced, stale
+            select tenant_id, account_code, {{month}}, {_SNAPSHOT}, unbalanced, stale
             from this_month
         ) movements
-        order by tenant_id collate "C", account_code collate "C", month
         """,
     "claims": """
         select tenant_id, claim_id, incurred_on::text, employee, category, payee, description,
@@ -252,10 +255,16 @@ _EXTRACTS = {
         """,
 }
 
-_STALE_MARKS = """
-    select distinct tenant_id from ledger.stale_snapshots
-    where tenant_id = any({tenants}) and month <= {month}
-    """
+_MARKS = {
+    FailureCode.SNAPSHOT_MISMATCH: """
+        select distinct tenant_id from ledger.stale_snapshots
+        where tenant_id = any({tenants}) and month <= {month}
+        """,
+    FailureCode.CURRENCY_MISMATCH: """
+        select distinct tenant_id from ledger.foreign_currency_months
+        where tenant_id = any({tenants}) and month <= {month}
+        """,
+}
 
 # Each finds tenants with something wrong, and the facts to find it by; asked of suspects only.
 _LEDGER_CHECKS = {
@@ -279,22 +288,22 @@ _LEDGER_CHECKS = {
         ) unbalanced order by tenant_id, posted_on, entry_id
         """,
     FailureCode.CURRENCY_MISMATCH: """
-        select tenant_id, json_build_object(
+        select distinct on (tenant_id) tenant_id, json_build_object(
             'entry_id', entry_id, 'posted_on', posted_on,
             'currency', entry.currency, 'company_currency', company.currency
         )::text as details
         from ledger.companies company
+        join ledger.foreign_currency_months marked using (tenant_id)
         cross join lateral ledger.period(tenant_id, {month})
         cross join lateral (
             select entry_id, posted_on, currency from ledger.journal_entries
             where tenant_id = company.tenant_id and status = 'posted'
-              and posted_on >= starts_on and posted_on < ends_on
-              and posted_on >= ({month} - interval '1 month')::date
-              and posted_on < ({month} + interval '1 month')::date
+              and posted_on >= marked.month
+              and posted_on < least(ends_on, (marked.month + interval '1 month')::date)
               and currency <> company.currency
             order by posted_on, entry_id limit 1
         ) entry
-        where tenant_id = any({tenants}) order by tenant_id
+        where tenant_id = any({tenants}) order by tenant_id, posted_on
         """,
     # A posting that came after its month's snapshot was taken would be missing from every later
     # month. A mark alone says little: what was changed may have been changed back.
@@ -314,11 +323,10 @@ _LEDGER_CHECKS = {
                    snapshot.debit - snapshot.credit as snapshot
             from ledger.month_movements(array[suspect.tenant_id], suspect.month) lines
             full join (
-                select account_code, {_MOVEMENTS}, inflow, outflow from ledger.balance_snapshots
+                select account_code, {_SNAPSHOT} from ledger.balance_snapshots
                 where tenant_id = suspect.tenant_id and month = suspect.month
             ) snapshot using (account_code)
-            where ({_of("lines")}, lines.inflow, lines.outflow)
-                is distinct from ({_of("snapshot")}, snapshot.inflow, snapshot.outflow)
+            where ({_of("lines")}) is distinct from ({_of("snapshot")})
         ) difference
         order by tenant_id, month, account_code
         """,
@@ -331,29 +339,27 @@ _LEDGER_CHECKS = {
         )::text as details
         from (
             select distinct tenant_id, month from ledger.balance_snapshots
-            where tenant_id = any({{tenants}}) and with_retained_earnings
-              and month > {_HISTORY_START} and month < {{month}}
+            where tenant_id = any({{tenants}}) and with_retained_earnings and month < {{month}}
             union
             select tenant_id, {{month}} from unnest({{tenants}}) as tenant_id
         ) suspect
         cross join lateral ledger.period(tenant_id, month)
-        join ledger.journal_lines line using (tenant_id)
-        join (
-            select tenant_id, account_code,
-                   coalesce(mapping.account_class, account.account_class) as account_class
-            from ledger.accounts account {_CLASSES_IN_EFFECT}
-            where tenant_id = any({{tenants}})
-        ) account using (tenant_id, account_code)
-        where posted_on >= starts_on and posted_on < ends_on
-          and kind = 'normal' and status = 'posted'
-          and account_class = any('{{{{{",".join(_INCOME_STATEMENT)}}}}}')
-          and exists (
-              select from ledger.journal_lines other
-              where other.tenant_id = line.tenant_id and other.posted_on = line.posted_on
-                and other.entry_id = line.entry_id
-                and other.account_code = any(ledger.accounts_of_class(
-                    line.tenant_id, 'retained_earnings_brought_forward'))
-          )
+        cross join lateral (
+            select ledger.cash_accounts(tenant_id) as cash,
+                   ledger.retained_earnings_accounts(tenant_id) as retained
+            offset 0 -- else every line would ask again
+        ) known
+        cross join lateral (
+            select posted_on, entry_id from ledger.journal_lines
+            where tenant_id = suspect.tenant_id and posted_on >= starts_on and posted_on < ends_on
+              and kind = 'normal' and status = 'posted'
+            group by posted_on, entry_id
+            having bool_or(account_code = any(retained))
+                and not coalesce(bool_or(account_code = any(cash)), false)
+        ) entry
+        join ledger.journal_lines line using (tenant_id, posted_on, entry_id)
+        join ledger.accounts_in({{tenants}}, {{month}}) using (tenant_id, account_code)
+        where account_class = any('{{{{{",".join(_INCOME_STATEMENT)}}}}}')
         order by tenant_id, posted_on, entry_id, line_no
         """,
 }

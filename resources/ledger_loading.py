@@ -7,7 +7,7 @@ check. Nothing here knows where a ledger came from.
 from __future__ import annotations
 
 import datetime
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 
@@ -18,6 +18,8 @@ import pyarrow.csv
 from psycopg import sql
 
 from reports_pipeline.accounting.periods import Month
+from resources.account_mappings import DroppedMapping, drop_void_mappings
+from resources.balance_snapshots import refresh_stale_snapshots
 
 # The tables of the schema `ledger` that are loaded, in order of their references, with their
 # columns; amounts in minor units.
@@ -117,6 +119,7 @@ class LoadedLedger:
     claims: int
     first_month: Month | None  # of the journal; None without entries
     last_month: Month | None
+    dropped_mappings: tuple[DroppedMapping, ...] = ()
 
 
 def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> LoadedLedger:
@@ -124,8 +127,8 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
 
     Each batch has the companies it writes to. With `replace`, tenants that exist lose their rows
     in the batch's tables first; what the batch lacks (say, contacts) stays as it was. What an
-    operator has said of an account stays as long as there is the account, and closings that no
-    longer stand stay on record as reopened.
+    operator has said of an account stays as long as it can (`drop_void_mappings`), and closings
+    that no longer stand stay on record as reopened.
 
     Raises:
         TenantExistsError: a tenant exists and `replace` is false.
@@ -144,17 +147,7 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
                 if name in batch and name != "companies":
                     _copy(connection, name, batch[name])
                     counts[name] += batch[name].num_rows
-        connection.execute(
-            """
-            delete from ledger.account_mappings mapping
-            where tenant_id = any(%s) and not exists (
-                select from ledger.accounts account
-                where account.tenant_id = mapping.tenant_id
-                  and account.account_code = mapping.account_code
-            )
-            """,
-            [tenant_ids],
-        )
+        dropped = drop_void_mappings(connection, tenant_ids)
         if counts["journal_lines"] >= _LINES_WORTH_ANALYZING:
             connection.execute("analyze ledger.accounts")
             for month in sorted(months):
@@ -169,27 +162,8 @@ def load_ledger(url: str, batches: Iterable[LedgerTables], *, replace: bool) -> 
         claims=counts["expense_claims"],
         first_month=Month.of(min(months)) if months else None,
         last_month=Month.of(max(months)) if months else None,
+        dropped_mappings=tuple(dropped),
     )
-
-
-def refresh_stale_snapshots(
-    connection: psycopg.Connection, tenant_ids: Sequence[str]
-) -> dict[str, list[Month]]:
-    """Bring the snapshots that may not be what the journal says any more up to date with it;
-    returns the months of each tenant that had such."""
-    refreshed: dict[str, list[Month]] = {}
-    stale = connection.execute(
-        """
-        select month, array_agg(tenant_id order by tenant_id) from ledger.stale_snapshots
-        where tenant_id = any(%s) group by month order by month
-        """,
-        [list(tenant_ids)],
-    ).fetchall()
-    for month, of_month in stale:
-        connection.execute("call ledger.refresh_snapshots(%s, %s)", [of_month, month])
-        for tenant_id in of_month:
-            refreshed.setdefault(tenant_id, []).append(Month.of(month))
-    return refreshed
 
 
 def _made_ahead(batches: Iterable[LedgerTables]) -> Iterator[LedgerTables]:

@@ -1,4 +1,4 @@
-"""What an operator mends in a loaded ledger: stale snapshots, and unmarked 損益振替."""
+"""What an operator mends in a loaded ledger: stale snapshots, and which entries are 損益振替."""
 
 from __future__ import annotations
 
@@ -8,20 +8,23 @@ from dataclasses import dataclass
 
 import psycopg
 
-from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.accounts import RETAINED_EARNINGS, AccountClass
+from reports_pipeline.accounting.journal import EntryKind, EntryStatus
 from reports_pipeline.accounting.periods import Month
-from resources.ledger_loading import refresh_stale_snapshots
+from resources.balance_snapshots import refresh_stale_snapshots
 
-_INCOME_STATEMENT = [c for c in AccountClass if c.section.in_income_statement]
+_INCOME_STATEMENT = frozenset(c for c in AccountClass if c.section.in_income_statement)
+
+_EntryKey = tuple[str, datetime.date, int]  # tenant_id, posted_on, entry_id
 
 
 class NotAClosingEntryError(ValueError):
-    """There is no such entry, or it cannot be one that closes a year; the message says why."""
+    """There is no such entry, or it is none that closes a year; the message says why."""
 
 
 @dataclass(frozen=True, slots=True)
 class MarkedEntry:
-    """What `mark_closing` has done."""
+    """What `mark_closing` or `unmark_closing` has done."""
 
     lines: int
     debit: int  # the entry's debits in minor units of `currency`
@@ -42,54 +45,101 @@ def refresh_snapshots(
 
 
 def mark_closing(url: str, tenant_id: str, posted_on: datetime.date, entry_id: int) -> MarkedEntry:
-    """Mark an entry as closing, so that statements leave it out, and refresh its month.
+    """Mark an entry as closing, so that statements leave it out, and refresh all stale months of
+    the tenant, not only the entry's.
 
     Raises:
         NotAClosingEntryError: there is no such entry, it is an opening, closing or cancelled one,
-            or it is on no account of the income statement.
+            or it does more, or less, than to carry profit and loss over to 利益剰余金.
     """
-    key = [tenant_id, posted_on, entry_id]
+    key = (tenant_id, posted_on, entry_id)
     with psycopg.connect(url) as connection:
-        row = connection.execute(
-            """
-            select kind, status, memo, currency from ledger.journal_entries
-            where (tenant_id, posted_on, entry_id) = (%s, %s, %s) for update
-            """,
-            key,
-        ).fetchone()
-        if row is None:
-            raise NotAClosingEntryError(f"{tenant_id} has no entry {entry_id} of {posted_on}")
-        kind, status, memo, currency = row
-        if status == "cancelled":
-            raise NotAClosingEntryError("the entry is cancelled")
-        if kind != "normal":
+        kind = _posted_kind(connection, key)
+        if kind is not EntryKind.NORMAL:
             raise NotAClosingEntryError(f"the entry is marked as {kind} already")
-        lines, debit, of_profit = connection.execute(
-            """
-            select count(*), sum(debit)::bigint, coalesce(bool_or(coalesce(
-                (select mapping.account_class from ledger.account_mappings mapping
-                 where mapping.tenant_id = line.tenant_id
-                   and mapping.account_code = line.account_code
-                   and mapping.first_month <= ledger.month_of(line.tenant_id, line.posted_on)
-                 order by mapping.first_month desc limit 1),
-                account.account_class
-            ) = any(%s)), false)
-            from ledger.journal_lines line
-            left join ledger.accounts account using (tenant_id, account_code)
-            where (tenant_id, posted_on, entry_id) = (%s, %s, %s)
-            """,
-            [_INCOME_STATEMENT, *key],
-        ).fetchone() or (0, 0, False)
-        if not of_profit:
-            raise NotAClosingEntryError(
-                "the entry is on no account of the income statement, so it closes none"
-            )
-        connection.execute(
-            """
-            update ledger.journal_entries set kind = 'closing'
-            where (tenant_id, posted_on, entry_id) = (%s, %s, %s)
-            """,
-            key,
+        _require_closing(connection, key)
+        return _mark(connection, key, EntryKind.CLOSING)
+
+
+def unmark_closing(
+    url: str, tenant_id: str, posted_on: datetime.date, entry_id: int
+) -> MarkedEntry:
+    """Make a closing entry a normal one again, which statements count, and refresh all stale
+    months of the tenant.
+
+    Raises:
+        NotAClosingEntryError: there is no such entry, or it is cancelled or not marked as closing.
+    """
+    key = (tenant_id, posted_on, entry_id)
+    with psycopg.connect(url) as connection:
+        kind = _posted_kind(connection, key)
+        if kind is not EntryKind.CLOSING:
+            raise NotAClosingEntryError("the entry is not marked as closing")
+        return _mark(connection, key, EntryKind.NORMAL)
+
+
+def _posted_kind(connection: psycopg.Connection, key: _EntryKey) -> EntryKind:
+    row = connection.execute(
+        """
+        select kind, status from ledger.journal_entries
+        where (tenant_id, posted_on, entry_id) = (%s, %s, %s) for update
+        """,
+        key,
+    ).fetchone()
+    if row is None:
+        tenant_id, posted_on, entry_id = key
+        raise NotAClosingEntryError(f"{tenant_id} has no entry {entry_id} of {posted_on}")
+    kind, status = row
+    if status == EntryStatus.CANCELLED:
+        raise NotAClosingEntryError("the entry is cancelled")
+    return EntryKind(kind)
+
+
+def _require_closing(connection: psycopg.Connection, key: _EntryKey) -> None:
+    tenant_id, _, _ = key
+    # By the newest mappings: a report of any later month may have found the entry.
+    rows = connection.execute(
+        """
+        select distinct account_code, account_class from ledger.journal_lines
+        left join ledger.accounts_in(array[%s::text], 'infinity') using (tenant_id, account_code)
+        where (tenant_id, posted_on, entry_id) = (%s, %s, %s) order by account_code
+        """,
+        [tenant_id, *key],
+    ).fetchall()
+    classes = {account_class for _, account_class in rows}
+    if not classes & _INCOME_STATEMENT:
+        raise NotAClosingEntryError(
+            "the entry is on no account of the income statement, so it closes none"
         )
-        refreshed = refresh_stale_snapshots(connection, [tenant_id])
+    if not classes & RETAINED_EARNINGS:
+        raise NotAClosingEntryError(
+            "the entry is on no account of 利益剰余金, to which closing carries the profit"
+        )
+    closed = _INCOME_STATEMENT | RETAINED_EARNINGS
+    if others := [code for code, account_class in rows if account_class not in closed]:
+        raise NotAClosingEntryError(
+            f"the entry is on {', '.join(others)} too, which the balance sheet would lose with it: "
+            "closing is on accounts of the income statement and 利益剰余金 only"
+        )
+
+
+def _mark(connection: psycopg.Connection, key: _EntryKey, kind: EntryKind) -> MarkedEntry:
+    connection.execute(
+        """
+        update ledger.journal_entries set kind = %s
+        where (tenant_id, posted_on, entry_id) = (%s, %s, %s)
+        """,
+        [kind, *key],
+    )
+    [(lines, debit, currency, memo)] = connection.execute(
+        """
+        select count(account_code), coalesce(sum(debit), 0)::bigint, currency, memo
+        from ledger.journal_entries
+        left join ledger.journal_lines using (tenant_id, posted_on, entry_id)
+        where (tenant_id, posted_on, entry_id) = (%s, %s, %s) group by currency, memo
+        """,
+        key,
+    )
+    tenant_id, _, _ = key
+    refreshed = refresh_stale_snapshots(connection, [tenant_id])
     return MarkedEntry(lines, debit, currency, memo, tuple(refreshed.get(tenant_id, [])))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from reports_pipeline.accounting.periods import Month
+from resources.tenants import UnknownTenantsError
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,6 +36,13 @@ class NotOver:
 
 
 @dataclass(frozen=True, slots=True)
+class BeforeBooks:
+    """The month is before the one of the tenant's first entry, which is `first`."""
+
+    first: Month
+
+
+@dataclass(frozen=True, slots=True)
 class EarlierOpen:
     """Months since the tenant's first entry that are open still, oldest first."""
 
@@ -48,11 +56,7 @@ class ClosedBefore:
     closing: Closing
 
 
-class UnknownTenantsError(ValueError):
-    """Some of the tenants are no companies of the ledger; nothing was changed."""
-
-    def __init__(self, tenant_ids: Collection[str]) -> None:
-        super().__init__(f"no such tenants: {', '.join(tenant_ids)}")
+Obstacle = ClosedBefore | NotOver | BeforeBooks | EarlierOpen
 
 
 class MonthClosings:
@@ -68,20 +72,20 @@ class MonthClosings:
         *,
         closed_by: str,
         now: datetime.datetime,
-        despite_earlier: bool = False,
-    ) -> dict[str, ClosedBefore | NotOver | EarlierOpen]:
+        force: bool = False,
+    ) -> dict[str, Obstacle]:
         """Close the month of these tenants; returns those whose month it did not close, and why.
 
         A month is over when the tenant's own calendar and clock say so. Months are closed in their
-        order, since each opens with the balances of the one before, unless `despite_earlier`.
+        order, since each opens with the balances of the one before; the first is the one of the
+        tenant's first entry. `force` closes a month that is over all the same. Where there is no
+        entry yet, any month may be closed: closing it confirms that there was nothing.
 
         Raises:
-            UnknownTenantsError: a tenant is not in the ledger.
+            UnknownTenantsError: a tenant is not in the ledger; no month was closed.
         """
         with self._taking_turns(tenant_ids) as connection:
-            obstacles = dict(
-                _obstacles(connection, month, tenant_ids, now, ask_earlier=not despite_earlier)
-            )
+            obstacles = dict(_obstacles(connection, month, tenant_ids, now, force=force))
             connection.execute(
                 """
                 insert into ledger.month_closings (tenant_id, month, closed_by)
@@ -97,7 +101,7 @@ class MonthClosings:
         """Open the closed month of these tenants again; returns those whose month is not closed.
 
         Raises:
-            UnknownTenantsError: a tenant is not in the ledger.
+            UnknownTenantsError: a tenant is not in the ledger; no month was opened.
             ValueError: there is no reason.
         """
         if not reason.strip():
@@ -156,23 +160,17 @@ def _obstacles(
     tenant_ids: Sequence[str],
     now: datetime.datetime,
     *,
-    ask_earlier: bool,
-) -> Iterator[tuple[str, ClosedBefore | NotOver | EarlierOpen]]:
+    force: bool,
+) -> Iterator[tuple[str, Obstacle]]:
     """What keeps the month of these tenants from being closed."""
     rows = connection.execute(
         """
-        select tenant_id, ends_on, (%(now)s at time zone time_zone)::date >= ends_on,
+        select tenant_id, ends_on, (%(now)s at time zone time_zone)::date >= ends_on, first.month,
                array(
                    select open_month::date
-                   from (
-                       select ledger.month_of(tenant_id, posted_on) as month
-                       from ledger.journal_entries entry
-                       where entry.tenant_id = company.tenant_id
-                       order by posted_on limit 1
-                   ) first
-                   cross join generate_series(
+                   from generate_series(
                        first.month, %(month)s - interval '1 month', '1 month') as open_month
-                   where %(ask_earlier)s and not exists (
+                   where not exists (
                        select from ledger.month_closings closing
                        where closing.tenant_id = company.tenant_id
                          and closing.month = open_month and reopened_at is null
@@ -181,22 +179,28 @@ def _obstacles(
                )
         from ledger.companies company
         cross join lateral ledger.period(tenant_id, %(month)s)
+        left join lateral (
+            select ledger.month_of(tenant_id, posted_on) as month
+            from ledger.journal_entries entry
+            where entry.tenant_id = company.tenant_id
+            order by posted_on limit 1
+        ) first on true
         where tenant_id = any(%(tenants)s)
+        order by tenant_id
         """,
-        {
-            "month": month.start,
-            "tenants": list(tenant_ids),
-            "now": now,
-            "ask_earlier": ask_earlier,
-        },
+        {"month": month.start, "tenants": list(tenant_ids), "now": now},
     ).fetchall()
     history = _history(connection, month, tenant_ids)
-    for tenant_id, ends_on, is_over, earlier in rows:
+    for tenant_id, ends_on, is_over, first, earlier in rows:
         standing = next((c for c in history.get(tenant_id, ()) if c.stands), None)
         if standing is not None:
             yield tenant_id, ClosedBefore(standing)
         elif not is_over:
             yield tenant_id, NotOver(ends_on)
+        elif force:
+            continue
+        elif first is not None and month < Month.of(first):
+            yield tenant_id, BeforeBooks(Month.of(first))
         elif earlier:
             yield tenant_id, EarlierOpen(tuple(map(Month.of, earlier)))
 

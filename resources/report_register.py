@@ -13,12 +13,13 @@ from psycopg.types.json import Jsonb
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineChange
+from reports_pipeline.delivery.states import MAYBE_SENT
 
 
 @dataclass(frozen=True, slots=True)
 class Revision:
-    """A revision of a tenant's month. One that corrects an earlier one of a closed month has
-    `changes` as soon as somebody has compared the two."""
+    """A revision of a tenant's month. One that corrects an earlier one has `changes` as soon as
+    somebody has compared the two."""
 
     number: int
     corrects: int | None = None
@@ -69,8 +70,10 @@ class ReportRegister:
 
         The same hash as in the newest revision is that revision; another one is the next, unless
         figures returned to those of an earlier revision and nothing was to be sent since. The next
-        one corrects the newest one whose month was closed. `closed` are the tenants whose month is
-        closed now, and `statements_key` is the file that says what the documents show.
+        one corrects the newest one that was issued: its month was closed, or a mail of it went out
+        or may have. A revision that was issued only after the same figures had got a later number
+        is corrected by them under a new one. `closed` are the tenants whose month is closed now,
+        and `statements_key` is the file that says what the documents show.
         """
         with psycopg.connect(self._url) as connection:
             # Two runs on the same tenant take turns, so that neither takes the other's number.
@@ -83,25 +86,39 @@ class ReportRegister:
                     select tenant_id, numbers_hash, tenant_id = any(%(closed)s) as closed
                     from unnest(%(tenants)s::text[], %(hashes)s::text[])
                         as shown (tenant_id, numbers_hash)
-                ), revisions as (
-                    select tenant_id, revision, numbers_hash, closed,
-                           max(revision) over (partition by tenant_id) as newest
-                    from reporting.report_revisions
+                ), registered as (
+                    select tenant_id, revision, numbers_hash, corrects, closed or exists (
+                        select from reporting.deliveries
+                        join reporting.delivery_messages using (delivery_id)
+                        where deliveries.tenant_id = registered.tenant_id
+                          and deliveries.month = registered.month
+                          and deliveries.revision = registered.revision
+                          and state = any(%(maybe_sent)s)
+                    ) as issued
+                    from reporting.report_revisions registered
                     where month = %(month)s and tenant_id = any(%(tenants)s)
+                ), revisions as (
+                    select *, max(revision) over (partition by tenant_id) as newest,
+                           max(revision) filter (where issued) over (
+                               partition by tenant_id order by revision
+                               rows between unbounded preceding and 1 preceding
+                           ) as issued_before
+                    from registered
                 ), standing as (
                     select tenant_id from revisions join shown using (tenant_id, numbers_hash)
-                    where revision = newest or not exists (
-                        select from reporting.deliveries later
-                        where later.tenant_id = revisions.tenant_id and later.month = %(month)s
-                          and later.revision > revisions.revision
-                    )
+                    where coalesce(corrects, 0) >= coalesce(issued_before, 0)
+                      and (revision = newest or not exists (
+                          select from reporting.deliveries later
+                          where later.tenant_id = revisions.tenant_id and later.month = %(month)s
+                            and later.revision > revisions.revision
+                      ))
                 )
                 insert into reporting.report_revisions
                     (tenant_id, month, revision, numbers_hash, closed, statements_key, corrects,
                      run_id)
                 select tenant_id, %(month)s, coalesce(max(newest), 0) + 1, shown.numbers_hash,
                        shown.closed, %(statements_key)s,
-                       max(revision) filter (where revisions.closed), %(run_id)s
+                       max(revision) filter (where issued), %(run_id)s
                 from shown left join revisions using (tenant_id)
                 where tenant_id not in (select tenant_id from standing)
                 group by tenant_id, shown.numbers_hash, shown.closed
@@ -110,6 +127,7 @@ class ReportRegister:
                     "tenants": list(numbers_hashes),
                     "hashes": list(numbers_hashes.values()),
                     "closed": list(closed),
+                    "maybe_sent": list(MAYBE_SENT),
                     "month": month.start,
                     "statements_key": statements_key,
                     "run_id": run_id,

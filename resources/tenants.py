@@ -19,6 +19,13 @@ class Contact:
     email: str
 
 
+class UnknownTenantsError(LookupError):
+    """Some of the tenants are no companies of the ledger; the message names them."""
+
+    def __init__(self, tenant_ids: Collection[str]) -> None:
+        super().__init__(f"no such tenants: {', '.join(tenant_ids)}")
+
+
 class Tenants:
     """Reads `ledger.companies` and `ledger.contacts`."""
 
@@ -54,6 +61,15 @@ class Tenants:
             )
             return dict(rows.fetchall())
 
+    def require(self, tenant_ids: Collection[str]) -> None:
+        """Make sure that all of them are companies of the ledger, active or not.
+
+        Raises:
+            UnknownTenantsError: some are not.
+        """
+        if unknown := sorted(set(tenant_ids) - self.names(tenant_ids).keys()):
+            raise UnknownTenantsError(unknown)
+
     def currencies(self, tenant_ids: Collection[str]) -> dict[str, str]:
         """The companies' currencies, ISO 4217."""
         with psycopg.connect(self._url) as connection:
@@ -79,7 +95,8 @@ class Tenants:
         return contacts
 
     def line_counts(self, month: Month, tenant_ids: Collection[str]) -> dict[str, int]:
-        """Ledger lines in the month, for each of the tenants: how much work it will be."""
+        """Ledger lines in about the month (the calendar's, whatever the tenant's own), for each of
+        the tenants: how much work it will be."""
         with psycopg.connect(self._url) as connection:
             rows = connection.execute(
                 """

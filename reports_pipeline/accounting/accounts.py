@@ -175,3 +175,11 @@ _CLASS_SECTIONS = {
     AccountClass.LOSS_ON_DISPOSAL_OF_ASSETS: Section.EXTRAORDINARY_LOSSES,
     AccountClass.INCOME_TAXES: Section.INCOME_TAXES,
 }
+
+# 利益剰余金, of which 損益振替 makes the year's profit a part.
+RETAINED_EARNINGS = frozenset(
+    {AccountClass.OTHER_RETAINED_EARNINGS, AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD}
+)
+# An account is one of these in all months or in none: the balances of every month are kept by what
+# met them in an entry.
+CLASSES_OF_ALL_MONTHS = RETAINED_EARNINGS | {AccountClass.CASH_AND_DEPOSITS}

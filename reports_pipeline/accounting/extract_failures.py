@@ -12,6 +12,7 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 
+from reports_pipeline.accounting.accounts import RETAINED_EARNINGS, AccountClass
 from reports_pipeline.accounting.books import AccountIndex
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
@@ -21,6 +22,11 @@ from reports_pipeline.accounting.periods import Month
 # differently from what it is, and lone surrogates.
 _BAD_CHARACTER = re.compile(
     "[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\u061c\u200e\u200f\u202a-\u202e\u2066-\u2069\ud800-\udfff]"
+)
+
+# By the position in AccountClass, and for -1, no class, which is another failure.
+_MAY_BE_CLOSED = np.array(
+    [*(c.section.in_income_statement or c in RETAINED_EARNINGS for c in AccountClass), True]
 )
 
 # table -> the column that names a row, and the columns that are printed.
@@ -42,7 +48,10 @@ def extract_failures(extract: LedgerExtract) -> list[TenantFailure]:
     4. LEDGER_IMBALANCE: in a month debits and credits differ (`month`, `debit`, `credit`,
        `difference`; `kind` is closing for closing entries, opening for opening entries, else
        normal);
-    5. MONTH_EMPTY: the month has no entries and is not closed: nobody has confirmed the zeros, so
+    5. CLOSING_ENTRY_ON_BALANCE_SHEET: what entries marked as closing move on an account in a
+       month, and statements leave out, is neither of the income statement nor 利益剰余金
+       (`month`, `account_code`, `amount`: debit - credit);
+    6. MONTH_EMPTY: the month has no entries and is not closed: nobody has confirmed the zeros, so
        its ledger may not have been loaded yet.
 
     An account that is not used may be of any class.
@@ -54,6 +63,7 @@ def extract_failures(extract: LedgerExtract) -> list[TenantFailure]:
         _bad_texts(extract),
         _unknown_accounts(extract, index),
         _imbalances(extract),
+        _closings_of_balances(extract, index),
         _unconfirmed_zeros(extract),
     ):
         for failure in found:
@@ -140,10 +150,30 @@ def _imbalances(extract: LedgerExtract) -> Iterator[TenantFailure]:
             tenant_id,
             FailureCode.LEDGER_IMBALANCE,
             {
-                "month": str(Month(month // 12, month % 12 + 1)),
+                "month": _month_name(month),
                 "kind": kind,
                 "debit": debit,
                 "credit": credit,
                 "difference": debit - credit,
             },
         )
+
+
+def _closings_of_balances(extract: LedgerExtract, index: AccountIndex) -> Iterator[TenantFailure]:
+    movements = extract.movements
+    amounts = movements["closing_debit"] - movements["closing_credit"]
+    lost = (amounts != 0).to_numpy()
+    closed, amounts = movements[lost], amounts[lost]
+    lost = ~_MAY_BE_CLOSED[index.place(closed).account_class]
+    closed = closed.loc[lost, ["tenant_id", "month", "account_code"]].assign(amount=amounts[lost])
+    first = closed.sort_values(["tenant_id", "month", "account_code"]).drop_duplicates("tenant_id")
+    for tenant_id, month, account_code, amount in first.itertuples(index=False):
+        yield TenantFailure(
+            tenant_id,
+            FailureCode.CLOSING_ENTRY_ON_BALANCE_SHEET,
+            {"month": _month_name(month), "account_code": account_code, "amount": amount},
+        )
+
+
+def _month_name(month_ordinal: int) -> str:
+    return str(Month(month_ordinal // 12, month_ordinal % 12 + 1))

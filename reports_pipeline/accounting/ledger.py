@@ -45,8 +45,9 @@ EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
         "name": "str",
         "account_class": "str",
     },
-    # movements of every month up to and including the reported one, posted entries only; months
-    # before the oldest that a statement can ask for are one:
+    # movements of the month a year before the reported one and every month since, posted entries
+    # only; what is older stands in two months, the last before the fiscal year of the month a year
+    # ago and the last before that month itself, or in more:
     # closing entries apart, opening entries within debit and credit; the opening columns say which
     # part of debit and credit opening entries brought
     "movements": {

@@ -11,7 +11,11 @@ _MONTH = re.compile(r"(\d{4})-(\d{2})")
 
 @dataclass(frozen=True, order=True, slots=True)
 class Month:
-    """A calendar month, for example `Month(2026, 10)`, written `2026-10`."""
+    """A month of a tenant's books, for example `Month(2026, 10)`, written `2026-10`.
+
+    Which days it has is the tenant's matter: where books close on the 20th, those from
+    2026-09-21 to 2026-10-20. `of`, `start` and `end` are of the calendar month of that name.
+    """
 
     year: int
     month: int
@@ -34,7 +38,7 @@ class Month:
 
     @classmethod
     def of(cls, day: datetime.date) -> Month:
-        """The month that contains `day`."""
+        """The calendar month that contains `day`."""
         return cls(day.year, day.month)
 
     def __str__(self) -> str:
@@ -42,12 +46,12 @@ class Month:
 
     @property
     def start(self) -> datetime.date:
-        """The first day, which is in the month."""
+        """The first day of the calendar month, which is in it."""
         return datetime.date(self.year, self.month, 1)
 
     @property
     def end(self) -> datetime.date:
-        """The first day of the next month, which is not in this one."""
+        """The first day of the next calendar month, which is not in this one."""
         return self.plus(1).start
 
     @property

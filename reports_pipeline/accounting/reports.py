@@ -115,8 +115,10 @@ class TenantReports:
     revision: int
     statements: tuple[Statement, ...]  # one of each StatementKind, in its order
     claims: tuple[Claim, ...]
-    corrects: int | None = None  # the revision of a closed month that this one takes the place of
-    changes: tuple[LineChange, ...] = ()  # what differs from that one
+    # The revision of a closed month, or one that was mailed, that this one takes the place of;
+    # and what differs from it, unless nobody has compared them yet.
+    corrects: int | None = None
+    changes: tuple[LineChange, ...] | None = None
 
     def statement(self, kind: StatementKind) -> Statement:
         return next(statement for statement in self.statements if statement.kind is kind)

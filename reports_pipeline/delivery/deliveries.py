@@ -49,12 +49,12 @@ class ChangedFigure:
 
 @dataclass(frozen=True, slots=True)
 class LetterCorrection:
-    """What a mail says of the revision that its documents correct."""
+    """What a mail says of the newest revision that its reader has, or may have."""
 
     corrects: int
     revision: int
     figures: tuple[ChangedFigure, ...]  # some of those that changed
-    changes: int  # how many changed
+    changes: int  # how many amounts changed, in any column and month of the trend
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineChange, StatementKind
 from reports_pipeline.documents.catalogs import Catalog, catalog
-from reports_pipeline.documents.formats import NOTHING, format_amount, format_day
+from reports_pipeline.documents.formats import NOTHING, currency_name, format_amount, format_day
 
 _TREND = "trend."
 # What a balance sheet calls its columns.
@@ -52,7 +52,9 @@ def change_text(change: LineChange, *, language: str, currency: str) -> ChangeTe
         if isinstance(of, int):
             return format_amount(of, minor_unit_exponent(currency))
         if change.statement == COMPANY and change.key in _WORDED:
-            return texts.text(_WORDED[change.key].format(of))
+            return texts.text(
+                _WORDED[change.key].format(of), currency=currency_name(currency, language)
+            )
         if change.statement == EXPENSE_CLAIMS and change.column == "status":
             return texts.text(f"status.{of}")
         return of

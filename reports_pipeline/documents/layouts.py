@@ -376,7 +376,10 @@ def _statement_notes(
             isinstance(cell, int) and cell < 0 for row in rows for cell in row.cells
         ),
     }
-    return tuple(texts.text(msgid) for msgid, applies in notes.items() if applies)
+    currency = currency_name(reports.company.currency, texts.language)
+    return tuple(
+        texts.text(msgid, currency=currency) for msgid, applies in notes.items() if applies
+    )
 
 
 def _figure(key: str, content: _Content) -> Highlight | None:

@@ -7,11 +7,24 @@ import pytest
 
 from reports_pipeline.accounting.extract_failures import extract_failures
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
+from reports_pipeline.accounting.journal import EntryKind
 from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.statements import build_statements
 from tests.accounting.extracts import company, extract_of
-from tests.accounting.sakura import MAY, RENT, SAKURA
+from tests.accounting.sakura import (
+    ACCUMULATED_DEPRECIATION,
+    BROUGHT_FORWARD,
+    CAPITAL,
+    DEPRECIATION,
+    EQUIPMENT,
+    MAY,
+    RENT,
+    SAKURA,
+    SALES,
+    entry,
+    posting,
+)
 
 
 @pytest.fixture
@@ -136,6 +149,59 @@ def test_the_first_unbalanced_month_is_reported(extract: LedgerExtract) -> None:
         movements = one_too_many(movements, "debit", month)
     (failure,) = extract_failures(replace(extract, movements=movements))
     assert failure.details["month"] == "2026-04"
+
+
+GENERAL_RESERVE = "3220"
+
+
+def closing(day: str, amounts: dict[str, int]) -> LedgerExtract:
+    """May of a company with one entry, which is marked as closing."""
+    return extract_of(MAY, [posting(entry(day, amounts, EntryKind.CLOSING))])
+
+
+@pytest.mark.parametrize(
+    "amounts",
+    [
+        {SALES: 500, RENT: -200, BROUGHT_FORWARD: -300},
+        {SALES: 500, RENT: -200, GENERAL_RESERVE: -300},
+        {GENERAL_RESERVE: 300, BROUGHT_FORWARD: -300},
+        {SALES: 500, BROUGHT_FORWARD: -500, CAPITAL: 0},
+    ],
+)
+def test_closing_entries_carry_profit_to_retained_earnings(amounts: dict[str, int]) -> None:
+    assert extract_failures(closing("2026-03-31", amounts)) == []
+
+
+@pytest.mark.parametrize(
+    ("amounts", "account_code", "amount"),
+    [
+        ({DEPRECIATION: 500, ACCUMULATED_DEPRECIATION: -500}, ACCUMULATED_DEPRECIATION, -500),
+        ({BROUGHT_FORWARD: 300, CAPITAL: -300}, CAPITAL, -300),
+        ({EQUIPMENT: 70, SALES: -70}, EQUIPMENT, 70),
+        ({SALES: 9, EQUIPMENT: -8, ACCUMULATED_DEPRECIATION: -1}, EQUIPMENT, -8),
+    ],
+)
+def test_what_closing_entries_would_take_from_the_balance_sheet(
+    amounts: dict[str, int], account_code: str, amount: int
+) -> None:
+    """決算整理 marked as closing would vanish from the statements."""
+    assert extract_failures(closing("2026-03-31", amounts)) == [
+        TenantFailure(
+            "sakura",
+            FailureCode.CLOSING_ENTRY_ON_BALANCE_SHEET,
+            {"month": "2026-03", "account_code": account_code, "amount": amount},
+        )
+    ]
+
+
+def test_closing_entries_that_cancel_each_other_within_a_month_take_nothing() -> None:
+    there = {DEPRECIATION: 500, ACCUMULATED_DEPRECIATION: -500}
+    back = {code: -amount for code, amount in there.items()}
+    in_march = [entry("2026-03-31", amounts, EntryKind.CLOSING) for amounts in (there, back)]
+    assert extract_failures(extract_of(MAY, [posting(*in_march)])) == []
+    later = entry("2026-04-01", back, EntryKind.CLOSING)
+    (failure,) = extract_failures(extract_of(MAY, [posting(in_march[0], later)]))
+    assert failure.details["month"] == "2026-03"
 
 
 @pytest.mark.parametrize(

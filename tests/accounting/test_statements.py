@@ -12,6 +12,7 @@ from hypothesis import given, settings
 from reports_pipeline.accounting.assembly import tenant_reports
 from reports_pipeline.accounting.controls import check_identities, identity_failures
 from reports_pipeline.accounting.extract_failures import extract_failures
+from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Statement
@@ -60,7 +61,9 @@ def test_what_is_older_than_two_years_may_stand_in_one_month(
 @settings(max_examples=60, deadline=None)
 def test_any_books_obey_every_identity(batch: tuple[Month, list[Bookkeeping]]) -> None:
     extract = extract_of(*batch)
-    assert extract_failures(extract) == []
+    # The closing entries among them are on any account.
+    found = {failure.code for failure in extract_failures(extract)}
+    assert found <= {FailureCode.CLOSING_ENTRY_ON_BALANCE_SHEET}
     assert identity_failures(check_identities(extract, build_statements(extract))) == []
 
 

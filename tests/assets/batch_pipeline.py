@@ -31,6 +31,10 @@ throttled: dict[str, int] = {}
 calls: list[tuple[str, list[str]]] = []
 # failing tenants of which the check only warns
 pardoned: set[str] = set()
+# whether the check warns of no tenant in particular
+broken_scales = False
+# tenants whose data makes the second stage fail as a whole
+clogging: set[str] = set()
 
 
 class FixedTenants:
@@ -66,6 +70,8 @@ def grains(work: StageWork) -> StageResult:
 
 def flour(work: StageWork) -> StageResult:
     """One per month and tenant."""
+    if clogged := clogging.intersection(work.tenant_ids):
+        raise ValueError(f"cannot grind {clogged}")
     result = _work("flour", work)
     violations = [
         Violation(
@@ -78,7 +84,15 @@ def flour(work: StageWork) -> StageResult:
         )
         for failure in result.failures
     ]
-    result.checks.append(CheckOutcome("flour_is_white", {}, violations))
+    result.checks.append(
+        CheckOutcome(
+            "flour_is_white",
+            violations,
+            counts={"sacks": 10 * len(work.tenant_ids)},
+            names={"weighed": work.tenant_ids},
+            warnings=["the scales are broken"] if broken_scales else [],
+        )
+    )
     return result
 
 

@@ -57,7 +57,10 @@ class MonthlyStages:
                 "document_store": self.store,
                 "report_register": self.register,
                 "statement_verifier": StatementVerifier(
-                    self.engine, Journals(self.url), tenants_per_run=self.verified_tenants_per_run
+                    self.engine,
+                    Journals(self.url),
+                    PostgresLedger(self.url),
+                    tenants_per_run=self.verified_tenants_per_run,
                 ),
                 "tenant_selection": TenantSelection(verify_all=self.verify_all),
                 "delivery_register": delivery_register,

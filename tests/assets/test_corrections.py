@@ -15,7 +15,15 @@ import pytest
 from assets.tenant_batch import Artefact
 from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounting.reports import LineChange, StatementKind
+from reports_pipeline.delivery.deliveries import (
+    ChangedFigure,
+    Delivery,
+    Letter,
+    RegisteredDelivery,
+)
+from reports_pipeline.delivery.states import DeliveryState
 from reports_pipeline.documents.changes import change_text
+from resources.delivery_register import PostgresDeliveryRegister
 from resources.month_closings import MonthClosings
 from resources.report_register import Revision
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages
@@ -165,37 +173,135 @@ def test_documents_of_a_correction_say_so_and_its_mail_waits_for_a_person(
     assert editions(delivered, "r2") == {"第2版（訂正版）"}
 
 
-def test_a_correction_of_what_nobody_received_goes_out_and_lists_what_changed(
+def test_the_first_mail_of_a_month_is_an_ordinary_one_whatever_its_documents_correct(
     stages: MonthlyStages,
 ) -> None:
     set_closed(stages, closed=True)
+    with psycopg.connect(stages.url) as connection:
+        connection.execute("delete from ledger.contacts where tenant_id = %s", [TENANT])
     stages.run_all(UP_TO_DOCUMENTS, [TENANT])
+    [failure] = stages.run("report_deliveries", [TENANT]).failures
+    assert failure.code is FailureCode.NO_RECIPIENT
     set_closed(stages, closed=False)
     post_late_sale(stages)
     set_closed(stages, closed=True)
+    with psycopg.connect(stages.url) as connection:
+        connection.execute(
+            "insert into ledger.contacts values (%s, 1, '新任', 'new@example.jp')", [TENANT]
+        )
     stages.run_all([*UP_TO_DOCUMENTS, "report_deliveries"], [TENANT], "run-2")
 
-    [path, *_] = stages.mails()
+    assert editions(stages, "r2") == {"第2版（訂正版）"}
+    [path] = stages.mails()
     mail = BytesParser(EmailMessage, policy=policy.default).parsebytes(path.read_bytes())
     assert isinstance(mail, EmailMessage)
-    assert "【訂正版 第2版】" in mail["Subject"]
-    assert "【暫定】" not in mail["Subject"]
+    assert "訂正版" not in mail["Subject"]
     body = mail.get_body(("plain",))
     assert body is not None
-    text = body.get_content()
-    changes = newest(stages).changes
+    assert "訂正版" not in body.get_content()
+    assert " → " not in body.get_content()
+
+
+def test_a_closed_month_corrects_the_provisional_one_that_was_mailed(
+    stages: MonthlyStages,
+) -> None:
+    with psycopg.connect(stages.url) as connection:
+        connection.execute("delete from ledger.month_closings where tenant_id = %s", [TENANT])
+    stages.run_all([*UP_TO_DOCUMENTS, "report_deliveries"], [TENANT])
+    post_late_sale(stages)
+    with psycopg.connect(stages.url) as connection:
+        connection.execute(
+            "insert into ledger.month_closings (tenant_id, month) values (%s, %s)",
+            [TENANT, APRIL.start],
+        )
+    stages.run_all(UP_TO_DOCUMENTS, [TENANT], "run-2")
+    [failure] = stages.run("report_deliveries", [TENANT], "run-2").failures
+    assert failure.code is FailureCode.CORRECTION_PENDING
+    assert editions(stages, "r2") == {"第2版（訂正版）"}
+    correction = newest(stages)
+    assert (correction.number, correction.corrects) == (2, 1)
+    assert correction.changes is not None
+    assert correction.changes[0] == LineChange("company", "closed", "", "", "provisional", "closed")
+    income = current(correction.changes, StatementKind.INCOME_STATEMENT)
+    assert income["total_net_sales"] == AMOUNT
+
+
+@pytest.fixture
+def letters(monkeypatch: pytest.MonkeyPatch) -> list[Letter]:
+    """Every letter that a delivery would have, also of those that wait for a person."""
+    found: list[Letter] = []
+    register = PostgresDeliveryRegister.register
+
+    def note(self: PostgresDeliveryRegister, delivery: Delivery) -> RegisteredDelivery:
+        found.append(delivery.letter)
+        return register(self, delivery)
+
+    monkeypatch.setattr(PostgresDeliveryRegister, "register", note)
+    return found
+
+
+def test_the_mail_of_a_correction_lists_what_changed_since_the_last_mail(
+    delivered: MonthlyStages, letters: list[Letter]
+) -> None:
+    set_closed(delivered, closed=False)
+    post_late_sale(delivered)
+    set_closed(delivered, closed=True)
+    delivered.run_all(UP_TO_DOCUMENTS, [TENANT], "run-2")
+    delivered.run("report_deliveries", [TENANT], "run-2")
+    correction, changes = letters[-1].correction, newest(delivered).changes
+    assert correction is not None
     assert changes is not None
-    assert f"全部で{len(changes)}件" in text
-    assert text.count(" → ") == 10
+    assert (correction.corrects, correction.revision) == (1, 2)
+    # nothing but amounts has changed
+    assert correction.changes == len(changes)
+    assert len(correction.figures) == 10
     [sales] = [
         change_text(change, language="ja", currency="JPY")
         for change in changes
         if (change.key, change.column) == ("total_net_sales", "current")
     ]
-    assert f"  月次損益計算書 売上高合計（当月）: {sales.before} → {sales.after}" in text
+    label = "月次損益計算書 売上高合計（当月）"
+    assert ChangedFigure(label, sales.before, sales.after) in correction.figures
+
+    # nobody was sent the second one, which the documents of the third correct
+    with psycopg.connect(delivered.url) as connection:
+        connection.execute(
+            "update ledger.companies set name = name || '新社' where tenant_id = %s", [TENANT]
+        )
+    delivered.run_all(UP_TO_DOCUMENTS, [TENANT], "run-3")
+    delivered.run("report_deliveries", [TENANT], "run-3")
+    assert newest(delivered).corrects == 2
+    later = letters[-1].correction
+    assert later is not None
+    assert (later.corrects, later.revision) == (1, 3)
+    assert later.changes == correction.changes
+    assert later.figures[1:] == correction.figures[:-1]
 
 
-def test_a_new_revision_of_a_month_that_was_never_closed_corrects_nothing(
+@pytest.mark.parametrize(
+    ("state", "corrects"), [(DeliveryState.UNKNOWN, 1), (DeliveryState.POSTING, None)]
+)
+def test_a_mail_that_may_have_gone_out_is_corrected_once_its_post_is_over(
+    delivered: MonthlyStages,
+    letters: list[Letter],
+    state: DeliveryState,
+    corrects: int | None,
+) -> None:
+    with psycopg.connect(delivered.url) as connection:
+        connection.execute(
+            "update reporting.delivery_messages set state = %(state)s, provider_id = null,"
+            " lease_until = case %(state)s when 'POSTING' then now() + interval '1 hour' end",
+            {"state": state},
+        )
+    post_late_sale(delivered)
+    delivered.run_all(UP_TO_DOCUMENTS, [TENANT], "run-2")
+    [failure] = delivered.run("report_deliveries", [TENANT], "run-2").failures
+    assert failure.code is FailureCode.CORRECTION_PENDING
+    correction = letters[-1].correction
+    assert (correction and correction.corrects) == corrects
+
+
+def test_a_new_revision_of_a_month_that_was_neither_closed_nor_mailed_corrects_nothing(
     stages: MonthlyStages,
 ) -> None:
     with psycopg.connect(stages.url) as connection:

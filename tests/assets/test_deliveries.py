@@ -12,9 +12,11 @@ import psycopg
 import pytest
 
 import assets.documents
+import assets.statements
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.delivery.states import delivery_id
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from resources.delivery_register import PostgresDeliveryRegister
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages
 from tests.sample_ledgers import APRIL, sample_tables
 
@@ -155,6 +157,19 @@ def test_numbers_that_change_after_the_mail_wait_for_a_person(rendered: MonthlyS
     assert (failure.tenant_id, failure.code) == ("t0003", FailureCode.CORRECTION_PENDING)
     assert failure.details == {"revision": 2, "earlier_revision": 1}
     assert rendered.mails() == mails
+
+
+def test_deliveries_are_known_by_the_hash_that_the_statements_stage_stored(
+    stages: MonthlyStages, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    # as if the program that ran the first stages had hashed otherwise
+    with monkeypatch.context() as earlier:
+        earlier.setattr(assets.statements, "numbers_hash", lambda _: "e" * 64)
+        stages.run_all(["ledger_extracts", "statements"], ["t0003"])
+    stages.run_all([*UP_TO_DOCUMENTS[2:], "report_deliveries"], ["t0003"])
+    with PostgresDeliveryRegister(stages.url, actor="test") as register:
+        [delivery] = register.read(APRIL, ["t0003"])["t0003"]
+    assert delivery.numbers_hash == "e" * 64
 
 
 def test_the_letter_shows_the_companys_figures(rendered: MonthlyStages) -> None:

@@ -155,6 +155,57 @@ def test_a_check_that_only_warns_of_its_tenants_is_a_warning(
     assert severities == [dg.AssetCheckSeverity.WARN, dg.AssetCheckSeverity.ERROR]
 
 
+def of_run(result: dg.JobExecutionResult) -> dg.AssetCheckEvaluation:
+    [evaluation] = [e for e in result.get_asset_check_evaluations() if e.partition is None]
+    return evaluation
+
+
+def facts(evaluation: dg.AssetCheckEvaluation) -> dict[str, object]:
+    return {name: value.value for name, value in evaluation.metadata.items()}
+
+
+def test_what_a_check_found_in_the_halves_of_a_batch_is_added_up(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_pipeline, "clogging", {"c"})
+    batch_pipeline.failing["flour"] = {"b"}
+    check = of_run(run(instance, WHOLE_RANGE))
+    assert not check.passed
+    assert facts(check) == {
+        "sacks": 30,
+        "violations": 1,
+        "weighed": ["2025-10 a", "2025-10 b", "2025-10 d"],
+        "violating_tenants": {"2025-10 b": "grey"},
+    }
+
+
+def test_what_a_check_found_in_several_months_is_added_up(instance: dg.DagsterInstance) -> None:
+    batch_pipeline.failing["flour"] = {"b"}
+    months = {
+        "dagster/asset_partition_range_start": "2025-10|a",
+        "dagster/asset_partition_range_end": "2025-11|b",
+    }
+    check = of_run(run(instance, months))
+    assert facts(check) == {
+        "sacks": 40,
+        "violations": 2,
+        "weighed": ["2025-10 a", "2025-10 b", "2025-11 a", "2025-11 b"],
+        "violating_tenants": {"2025-10 b": "grey", "2025-11 b": "grey"},
+    }
+
+
+def test_a_check_that_could_not_be_made_warns_of_no_tenant(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_pipeline, "broken_scales", True)
+    result = run(instance, WHOLE_RANGE)
+    assert result.success
+    [check] = result.get_asset_check_evaluations()
+    assert (check.passed, check.severity) == (False, dg.AssetCheckSeverity.WARN)
+    assert check.description == "the scales are broken"
+    assert facts(check)["violating_tenants"] == {}
+
+
 def test_re_execution_from_failure_works_on_the_failed_tenant_alone(
     instance: dg.DagsterInstance,
 ) -> None:

@@ -60,7 +60,8 @@ def run_april(url: str, home: Path) -> AprilRun:
             keys = {tenant_id: artefact.key for tenant_id, artefact in result.artefacts.items()}
             log = logging.getLogger(__name__)
             work = StageWork(APRIL, ready, "run-1", {"statements": keys}, log)
-            reports = reports_by_tenant(work, stages.store, stages.register)
+            found = reports_by_tenant(work, stages.store, stages.register)
+            reports = {tenant_id: of_tenant for tenant_id, (of_tenant, _) in found.items()}
     mails: dict[str, list[bytes]] = {tenant_id: [] for tenant_id in TENANTS}
     for path in stages.mails():
         mails[path.name.split("_")[0]].append(

@@ -15,6 +15,7 @@ from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounts_cli import accounts
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import failure_text
+from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.ledger_cli import ledger
 from tests.bad_input.april import OTHERS, SPOILT, AprilRun, change_ledger, run_april
 
@@ -50,6 +51,18 @@ def closing_entry(day: str, *, account_code: str = "3230") -> tuple[str, str]:
         f" ('t0004', '{day}', 900001, 1, '4110', 50000, 0),"
         f" ('t0004', '{day}', 900001, 2, '6310', 0, 20000),"
         f" ('t0004', '{day}', 900001, 3, '{account_code}', 0, 30000)",
+    )
+
+
+def depreciation_marked_as_closing(day: str) -> tuple[str, str]:
+    """決算整理, which statements must show, with the mark of 損益振替."""
+    return (
+        "insert into ledger.journal_entries"
+        f" values ('t0004', '{day}', 900001, '減価償却費', 'JPY', 'closing')",
+        "insert into ledger.journal_lines"
+        " (tenant_id, posted_on, entry_id, line_no, account_code, debit, credit, kind) values"
+        f" ('t0004', '{day}', 900001, 1, '6430', 500000, 0, 'closing'),"
+        f" ('t0004', '{day}', 900001, 2, '1590', 0, 500000, 'closing')",
     )
 
 
@@ -141,6 +154,12 @@ FAULTS = [
         ),
         FailureCode.UNFLAGGED_CLOSING_ENTRY,
         {"entry_id": 900_001, "posted_on": "2025-04-30"},
+    ),
+    Fault(
+        "an entry that is marked as closing and depreciates a machine",
+        (*depreciation_marked_as_closing("2025-03-31"), REFRESH_MARCH),
+        FailureCode.CLOSING_ENTRY_ON_BALANCE_SHEET,
+        {"month": "2025-03", "account_code": "1590", "amount": -500_000},
     ),
     Fault(
         "a month without entries that nobody has closed",
@@ -324,10 +343,11 @@ def test_the_command_in_its_text_mends_an_account_without_a_class(
 ) -> None:
     change_ledger(url, NO_CLASS)
     _, failure = run_april(url, tmp_path).failures[SPOILT]
-    command = f"reports accounts map --tenant {SPOILT} --account 4110 --class "
-    assert f"{command}区分" in failure_text(failure, "ja")
-    assert f"{command}CLASS" in failure_text(failure, "en")
-    run_command(accounts, f"{command}net_sales", url)
+    list_accounts = f"reports accounts list --tenant {SPOILT} --month "
+    assert f"{list_accounts}対象月 --unmapped" in failure_text(failure, "ja")
+    assert f"{list_accounts}MONTH --unmapped" in failure_text(failure, "en")
+    listed = run_command(accounts, f"{list_accounts}2025-04 --unmapped", url)
+    run_command(accounts, listed.splitlines()[-1].replace("CLASS", "net_sales"), url)
     mended = run_april(url, tmp_path)
     assert mended.failures == {}
     assert mended.left == sound.left
@@ -351,16 +371,28 @@ def test_the_commands_in_their_texts_mend_what_came_late_and_what_closes_the_yea
     assert run_april(url, tmp_path / "marked").failures == {}
 
 
-@dataclass(frozen=True)
-class Database:
-    ledger_url: str
+@pytest.mark.parametrize("day", ["2025-03-31", "2025-04-30"])
+def test_the_command_in_its_text_mends_an_adjustment_that_is_marked_as_closing(
+    day: str, url: str, tmp_path: Path
+) -> None:
+    change_ledger(url, *depreciation_marked_as_closing(day))
+    run_command(ledger, f"reports ledger refresh --tenant {SPOILT}", url)
+    _, failure = run_april(url, tmp_path / "marked").failures[SPOILT]
+    assert failure.code is FailureCode.CLOSING_ENTRY_ON_BALANCE_SHEET
+    unmark = f"reports ledger mark-closing --tenant {SPOILT} --date {{}} --entry {{}} --undo"
+    assert unmark.format("日付", "仕訳番号") in failure_text(failure, "ja")
+    assert unmark.format("DATE", "ENTRY") in failure_text(failure, "en")
+    run_command(ledger, unmark.format(day, 900_001), url)
+    assert run_april(url, tmp_path / "normal").failures == {}
 
 
-def run_command(group: click.Group, command: str, url: str) -> None:
+def run_command(group: click.Group, command: str, url: str) -> str:
     """Type what a text says, without `reports` and the name of the group."""
     _, _, *arguments = command.split()
-    result = CliRunner().invoke(group, arguments, obj=Database(url))
+    environment = LocalEnvironment(Settings.from_environment({"REPORTS_LEDGER_URL": url}))
+    result = CliRunner().invoke(group, arguments, obj=environment)
     assert result.exit_code == 0, result.output
+    return result.output
 
 
 def test_every_code_that_a_ledger_can_cause_is_caused_here() -> None:

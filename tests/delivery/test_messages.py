@@ -267,8 +267,8 @@ CORRECTION = LetterCorrection(
 @pytest.mark.parametrize(
     ("language", "mark", "sentence", "total"),
     [
-        ("ja", "【訂正版 第2版】", "第1版の訂正版（第2版）です。", "全部で14件"),
-        ("en", "[Correction, revision 2]", "which corrects revision 1.", "in all: 14"),
+        ("ja", "【訂正版 第2版】", "第1版の訂正版（第2版）です。", "金額の変更箇所は、"),
+        ("en", "[Correction, revision 2]", "which corrects revision 1.", "Amounts changed in all"),
     ],
 )
 def test_a_correction_lists_what_changed(
@@ -280,6 +280,7 @@ def test_a_correction_lists_what_changed(
         body = text(mail, kind)
         assert sentence in body
         assert total in body
+        assert "14" in next(line for line in body.splitlines() if total in line)
         for words in ("売上高（当月）", "1,000 → 1,200", "売掛金（当月末）", "— → △200"):
             assert words in body
 

@@ -59,6 +59,7 @@ def test_a_claim_reads_as_in_its_list() -> None:
     [
         ("name", "梅", "梅酒造", ("会社名", "梅", "梅酒造")),
         ("closed", "closed", "provisional", ("月次締め", "締め済み", "未締め・暫定")),
+        ("display_unit", "one", "thousand", ("表示単位", "円単位", "千円単位")),
         ("consumption_tax_basis", "none", "exclusive",
          ("消費税の経理方式", "消費税：対象外", "消費税：税抜")),
     ],

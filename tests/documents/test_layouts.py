@@ -159,7 +159,7 @@ def test_thousands_change_no_figure_of_the_model() -> None:
 
 
 def test_thousands_warn_that_printed_amounts_may_not_add_up() -> None:
-    assert "切り捨て" in statement_report(INCOME_STATEMENT, in_thousands()).notes[0]
+    assert "千円未満を切り捨て" in statement_report(INCOME_STATEMENT, in_thousands()).notes[0]
     assert not any(
         "切り捨て" in note for note in WORKBOOK_REPORTS["balance_sheet"](in_thousands()).notes
     )
@@ -339,7 +339,7 @@ def test_month_without_claims_says_so() -> None:
     assert report.notes == ("この月の経費精算はありません。",)
 
 
-def test_only_what_corrects_a_closed_month_is_a_corrected_edition() -> None:
+def test_only_what_corrects_a_revision_is_a_corrected_edition() -> None:
     second = reports(revision=2)
     editions = [
         statement_report(INCOME_STATEMENT, sample).edition

@@ -12,7 +12,7 @@ from tests.end_to_end.system import MONTH, System
 def test_a_month_with_a_server_by_url(database_url: str, tmp_path: Path) -> None:
     system = System(tmp_path)
     system.variables["REPORTS_DATABASE_URL"] = database_url
-    printed = system.reports("demo", "--tenants", "2", "--month", MONTH)
+    printed = system.reports("demo", "--companies", "2", "--month", MONTH)
     assert "2 of 2 tenants delivered" in printed
     assert not (tmp_path / "postgres").exists()
     with psycopg.connect(database_url) as connection:

@@ -21,7 +21,7 @@ STAGES = ["ledger_extracts", "statements", "report_pdfs", "report_workbooks", "r
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with new_system(tmp_path_factory.mktemp("failed-tenant")) as system:
         system.reports(
-            "ledger", "sample", "--tenants", "12", "--months", "3", "--lines-per-month", "2000",
+            "ledger", "sample", "--companies", "12", "--months", "3", "--lines-per-month", "2000",
             "--seed", "7", "--last-month", MONTH,
         )  # fmt: skip
         with system.serving():
@@ -104,7 +104,7 @@ def test_the_others_are_served_and_only_the_mended_one_runs_again(system: System
 
 def test_the_command_line_re_runs_only_the_failed_tenant(system: System) -> None:
     change_ledger(system, UNBALANCE)
-    system.reports("backfill", "--month", MONTH, "--tenants", f"t0001,{BAD}", "--wait", exit_code=1)
+    system.reports("backfill", "--month", MONTH, "--tenant", f"t0001,{BAD}", "--wait", exit_code=1)
     change_ledger(system, UNBALANCE.replace("debit + 1", "debit - 1"))
     mails = system.mails()
     printed = system.reports("backfill", "--month", MONTH, "--failed", "--wait")

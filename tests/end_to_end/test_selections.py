@@ -17,7 +17,7 @@ from tests.end_to_end.system import MONTH, System, new_system
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with new_system(tmp_path_factory.mktemp("selections")) as system:
         system.reports(
-            "ledger", "sample", "--tenants", "600", "--months", "2", "--lines-per-month", "30000",
+            "ledger", "sample", "--companies", "600", "--months", "2", "--lines-per-month", "30000",
             "--seed", "5", "--last-month", MONTH,
         )  # fmt: skip
         with system.serving():
@@ -26,7 +26,7 @@ def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
 
 def test_300_tenants_chosen_at_random_from_600_are_3_runs(system: System) -> None:
     chosen = random.Random(11).sample([f"t{number:04}" for number in range(1, 601)], 300)  # noqa: S311
-    printed = system.reports("backfill", "--month", MONTH, "--tenants", ",".join(chosen), "--wait")
+    printed = system.reports("backfill", "--month", MONTH, "--tenant", ",".join(chosen), "--wait")
     assert "300 tenants in 3 runs" in printed
     assert "300 of 300 tenants delivered" in printed
     assert [run["status"] for run in system.runs()] == ["SUCCESS"] * 3

@@ -21,7 +21,7 @@ CHOSEN = ["t0002", "t0005", "t0006"]
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with new_system(tmp_path_factory.mktemp("web-ui")) as system:
         system.reports(
-            "ledger", "sample", "--tenants", "8", "--months", "3", "--lines-per-month", "1600",
+            "ledger", "sample", "--companies", "8", "--months", "3", "--lines-per-month", "1600",
             "--seed", "3", "--last-month", MONTH,
         )  # fmt: skip
         with system.serving():

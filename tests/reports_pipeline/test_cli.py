@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import datetime
 import os
 import re
 import signal
@@ -10,7 +9,6 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
-from zoneinfo import ZoneInfo
 
 import dagster as dg
 import psycopg
@@ -18,8 +16,8 @@ import pytest
 from click.testing import CliRunner, Result
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
-from reports_pipeline.accounting.periods import Month
 from reports_pipeline.cli import main
+from reports_pipeline.tokyo import this_month
 from resources.database import create_database
 from resources.launches import Launches
 from resources.stage_outcomes import StageOutcomes
@@ -75,19 +73,53 @@ def refused(*arguments: str) -> str:
     return result.output
 
 
+COMMANDS_OF_A_MONTH = [
+    ["backfill", "--all"],
+    ["backfill", "--failed"],
+    ["backfill", "--tenant", "t0001"],
+    ["demo"],
+    ["month", "close", "--all"],
+    ["month", "reopen", "--tenant", "t0001", "--reason", "漏れ"],
+    ["month", "show"],
+    ["month", "corrections"],
+    ["statement", "--tenant", "t0001"],
+    ["status"],
+    ["verify", "--engine", "beancount"],
+]
+
+
+@pytest.fixture
+def _unreachable_database(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Whoever reads a row fails otherwise than by refusing."""
+    for name in ("REPORTS_DATABASE_URL", "REPORTS_LEDGER_URL", "REPORTS_DAGSTER_URL"):
+        monkeypatch.setenv(name, "postgresql://127.0.0.1:1/nowhere")
+
+
+@pytest.mark.usefixtures("_unreachable_database")
 @pytest.mark.parametrize("month", ["2025-13", "April", "2025-4", "2025-04-01", ""])
-@pytest.mark.parametrize("command", [["backfill", "--all"], ["status"], ["demo"]])
-def test_what_is_no_month_is_refused(command: list[str], month: str, sample_url: str) -> None:
+@pytest.mark.parametrize("command", COMMANDS_OF_A_MONTH, ids=" ".join)
+def test_what_is_no_month_is_refused_before_any_row_is_read(command: list[str], month: str) -> None:
     said = refused(*command, "--month", month)
     assert "--month" in said
     assert "month" in said.split("Error:")[1]
-    assert Launches(sample_url).unlaunched() == []
 
 
-THIS_MONTH = str(Month.of(datetime.datetime.now(ZoneInfo("Asia/Tokyo")).date()))
+@pytest.mark.usefixtures("_unreachable_database")
+@pytest.mark.parametrize("command", COMMANDS_OF_A_MONTH, ids=" ".join)
+def test_a_future_month_is_refused_before_any_row_is_read(command: list[str]) -> None:
+    said = refused(*command, "--month", "2999-01")
+    assert "2999-01 has not begun" in said or "2999-01 is outside the window" in said
 
 
-@pytest.mark.parametrize("month", ["2025-01", THIS_MONTH, "2999-01"])
+def test_next_month_has_begun_where_books_close_early() -> None:
+    result = reports("status", "--month", str(this_month().plus(1)))
+    assert result.exit_code == 0, result.output
+    assert f"{this_month().plus(2)} has not begun" in refused(
+        "status", "--month", str(this_month().plus(2))
+    )
+
+
+@pytest.mark.parametrize("month", ["2025-01", str(this_month()), str(this_month().plus(1))])
 def test_a_month_outside_the_window_is_refused(month: str, sample_url: str) -> None:
     said = refused("backfill", "--month", month, "--all")
     assert f"Error: {month} is outside the window 2025-02 to " in said
@@ -98,7 +130,7 @@ def test_a_month_outside_the_window_is_refused(month: str, sample_url: str) -> N
 def test_unknown_and_inactive_tenants_are_named(sample_url: str) -> None:
     with psycopg.connect(sample_url) as connection:
         connection.execute("update ledger.companies set status = 'left' where tenant_id = 't0004'")
-    said = refused("backfill", "--month", "2025-04", "--tenants", "t0001,nobody,t0004")
+    said = refused("backfill", "--month", "2025-04", "--tenant", "t0001,nobody,t0004")
     assert said == "Error: no such active tenants: nobody, t0004\n"
     assert Launches(sample_url).unlaunched() == []
 
@@ -108,15 +140,21 @@ def test_unknown_and_inactive_tenants_are_named(sample_url: str) -> None:
     [
         [],
         ["--all", "--failed"],
-        ["--all", "--tenants", "t0001"],
-        ["--tenants", "t0001", "--failed"],
-        ["--tenants", "", "--all"],
+        ["--all", "--tenant", "t0001"],
+        ["--tenant", "t0001", "--failed"],
     ],
     ids=" ".join,
 )
 def test_exactly_one_choice_of_tenants_is_wanted(choice: list[str], sample_url: str) -> None:
     said = refused("backfill", "--month", "2025-04", *choice)
-    assert "Error: Name one of --tenants, --all and --failed." in said
+    assert "Error: Name one of --tenant, --all and --failed." in said
+    assert Launches(sample_url).unlaunched() == []
+
+
+@pytest.mark.parametrize("nobody", ["", " , "])
+def test_an_empty_list_of_tenants_is_no_choice(nobody: str, sample_url: str) -> None:
+    said = refused("backfill", "--month", "2025-04", "--all", "--tenant", nobody)
+    assert "Invalid value for '--tenant': names no tenant" in said
     assert Launches(sample_url).unlaunched() == []
 
 
@@ -130,8 +168,8 @@ def test_a_bad_setting_is_named() -> None:
 def test_without_a_daemon_the_launch_is_written_down_and_the_error_says_so(
     wait: list[str], sample_url: str
 ) -> None:
-    tenants = " t0003, t0001,,t0002 ,t0001"
-    said = refused("backfill", "--month", "2025-04", "--tenants", tenants, *wait)
+    tenants = ["--tenant", " t0003, t0001,,", "--tenant", "t0002 ,t0001"]
+    said = refused("backfill", "--month", "2025-04", *tenants, *wait)
     [launch] = Launches(sample_url).unlaunched()
     assert launch.month == APRIL
     assert sorted(t for batch in launch.batches for t in batch) == ["t0001", "t0002", "t0003"]
@@ -185,9 +223,8 @@ def test_a_tenant_that_failed_and_left_is_not_launched_again(sample_url: str) ->
     assert launch.batches == (("t0003",),)
 
 
-@pytest.mark.parametrize("choice", [["--failed"], ["--tenants", " , "]], ids=" ".join)
-def test_where_nobody_is_chosen_nothing_is_launched(choice: list[str], sample_url: str) -> None:
-    result = reports("backfill", "--month", "2025-04", *choice)
+def test_where_nobody_failed_nothing_is_launched(sample_url: str) -> None:
+    result = reports("backfill", "--month", "2025-04", "--failed")
     assert (result.exit_code, result.output) == (0, "2025-04: no tenant to launch.\n")
     assert Launches(sample_url).unlaunched() == []
 

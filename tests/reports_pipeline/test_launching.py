@@ -16,7 +16,7 @@ from assets.tenant_batch import TenantSelection
 from reports_pipeline.launching import (
     LAUNCH_TAG,
     MONTH_TAG,
-    UnknownTenantsError,
+    InactiveTenantsError,
     balanced_batches,
     missing_partitions,
     missing_runs,
@@ -108,7 +108,7 @@ def test_unknown_and_inactive_tenants_are_named_and_nothing_is_launched(sample_u
         connection.execute(
             "update ledger.companies set status = 'suspended' where tenant_id = 't0004'"
         )
-    with pytest.raises(UnknownTenantsError, match=r"^no such active tenants: nobody, t0004$"):
+    with pytest.raises(InactiveTenantsError, match=r"^no such active tenants: nobody, t0004$"):
         launch_april(sample_url, ["t0004", "t0001", "nobody"])
     assert Launches(sample_url).unlaunched() == []
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import datetime
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.ledger_cli import ledger
+from resources.account_mappings import AccountMappings
 from tests.accounting.calendars import Anchor, Calendar
+from tests.reports_pipeline.replicas import made_read_only
 from tests.sample_ledgers import sample_database
 
 JOURNAL = """\
@@ -23,11 +26,6 @@ posted_on,entry_id,line_no,account_code,debit,credit
 """
 
 
-@dataclass(frozen=True)
-class Database:
-    ledger_url: str
-
-
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
     (tmp_path / "journal.csv").write_text(JOURNAL, encoding="utf-8")
@@ -35,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 
 def test_a_sample_is_made(database_url: str) -> None:
-    options = ["--tenants", "3", "--months", "2", "--lines-per-month", "200"]
+    options = ["--companies", "3", "--months", "2", "--lines-per-month", "200"]
     result = run(database_url, "sample", *options, "--last-month", "2025-12")
     assert result.exit_code == 0, result.output
     assert result.output.startswith("3 tenants, ")
@@ -44,7 +42,7 @@ def test_a_sample_is_made(database_url: str) -> None:
 
 
 def test_a_sample_replaces_tenants_only_when_told(database_url: str) -> None:
-    options = ["sample", "--tenants", "1", "--months", "1", "--last-month", "2025-12"]
+    options = ["sample", "--companies", "1", "--months", "1", "--last-month", "2025-12"]
     assert run(database_url, *options).exit_code == 0
     refused = run(database_url, *options)
     assert refused.exit_code == 1
@@ -53,7 +51,7 @@ def test_a_sample_replaces_tenants_only_when_told(database_url: str) -> None:
 
 
 def test_a_sample_ends_with_the_month_before_this(database_url: str) -> None:
-    assert run(database_url, "sample", "--tenants", "1", "--months", "1").exit_code == 0
+    assert run(database_url, "sample", "--companies", "1", "--months", "1").exit_code == 0
     with psycopg.connect(database_url) as connection:
         row = connection.execute(
             """
@@ -152,7 +150,11 @@ def test_a_faulty_folder_changes_nothing(database_url: str, folder: Path) -> Non
         ("--contact", "keiri@example.jp", "is not 'NAME <ADDRESS>'"),
         ("--contact", "X <a@b, evil@example.com>", "evil"),
         ("--contact", "X\r\nBcc: y <a@example.jp>", "Bcc"),
-        ("--close-through", "2025-13", "2025-13"),
+        (
+            "--close-through",
+            "2025-13",
+            "Invalid value for '--close-through': no such month: 2025-13",
+        ),
         ("--closing-day", "30", "1 to 28, or 31 for the month's end"),
         ("--closing-day", "0", "0 is not in the range"),
         ("--display-unit", "million", "'one', 'thousand'"),
@@ -220,13 +222,23 @@ CLOSING_ENTRY = """
     insert into ledger.journal_entries values
         ('t0004', '2025-03-31', 900001, '損益振替', 'JPY', 'normal', 'posted'),
         ('t0004', '2025-03-31', 900002, '配当', 'JPY', 'normal', 'posted'),
-        ('t0004', '2025-03-31', 900003, '', 'JPY', 'normal', 'cancelled');
+        ('t0004', '2025-03-31', 900003, '', 'JPY', 'normal', 'cancelled'),
+        ('t0004', '2025-03-31', 900005, '売上', 'JPY', 'normal', 'posted'),
+        ('t0004', '2025-03-31', 900006, '損益から', 'JPY', 'normal', 'posted'),
+        ('t0004', '2025-03-31', 900007, '損益振替と売上', 'JPY', 'normal', 'posted');
     insert into ledger.journal_lines values
         ('t0004', '2025-03-31', 900001, 1, '4110', 50000, 0),
         ('t0004', '2025-03-31', 900001, 2, '6310', 0, 20000),
         ('t0004', '2025-03-31', 900001, 3, '3230', 0, 30000),
         ('t0004', '2025-03-31', 900002, 1, '3230', 5000, 0),
-        ('t0004', '2025-03-31', 900002, 2, '1120', 0, 5000);
+        ('t0004', '2025-03-31', 900002, 2, '1120', 0, 5000),
+        ('t0004', '2025-03-31', 900005, 1, '1210', 11000, 0),
+        ('t0004', '2025-03-31', 900005, 2, '4110', 0, 11000),
+        ('t0004', '2025-03-31', 900006, 1, '3220', 30000, 0),
+        ('t0004', '2025-03-31', 900006, 2, '3230', 0, 30000),
+        ('t0004', '2025-03-31', 900007, 1, '4110', 30000, 0),
+        ('t0004', '2025-03-31', 900007, 2, '3230', 0, 41000),
+        ('t0004', '2025-03-31', 900007, 3, '1210', 11000, 0);
 """
 
 
@@ -245,7 +257,24 @@ def test_whose_balances_are_refreshed_is_said(database_url: str) -> None:
         assert result.exit_code == 2
         assert "Name tenants with --tenant, or --all." in result.output
     unknown = run(database_url, "refresh", "--tenant", "y", "--tenant", "x")
-    assert "no such tenant: x, y" in unknown.output
+    assert "no such tenants: x, y" in unknown.output
+
+
+def test_a_ledger_that_is_read_only_is_named(postgres_server: str, folder: Path) -> None:
+    url = sample_database(postgres_server)
+    execute(url, LATE_POSTING)
+    made_read_only(url)
+    for command in (
+        ["refresh", "--all"],
+        ["mark-closing", "--tenant", "t0004", "--date", "2025-03-31", "--entry", "900001"],
+        ["sample", "--companies", "1", "--months", "1", "--replace"],
+        ["import", "csv", str(folder), "--tenant", "aoba"],
+    ):
+        result = run(url, *command)
+        assert result.exit_code == 1
+        assert result.output == (
+            "Error: REPORTS_LEDGER_URL is read-only; name the primary for this command\n"
+        )
 
 
 def test_an_entry_is_marked_as_closing(postgres_server: str) -> None:
@@ -275,8 +304,11 @@ def test_an_entry_is_marked_as_closing(postgres_server: str) -> None:
     [
         ("t0004", "900002", "the entry is on no account of the income statement"),
         ("t0004", "900003", "the entry is cancelled"),
+        ("t0004", "900005", "the entry is on no account of 利益剰余金"),
+        ("t0004", "900006", "the entry is on no account of the income statement"),
+        ("t0004", "900007", "the entry is on 1210 too"),
         ("t0004", "900004", "t0004 has no entry 900004 of 2025-03-31"),
-        ("nobody", "900001", "no such tenant: nobody"),
+        ("nobody", "900001", "no such tenants: nobody"),
     ],
 )
 def test_what_closes_no_year_is_not_marked(
@@ -288,6 +320,51 @@ def test_what_closes_no_year_is_not_marked(
     result = run(url, *command)
     assert result.exit_code == 1
     assert reason in result.output
+
+
+def test_a_mark_is_taken_away_again(postgres_server: str) -> None:
+    url = sample_database(postgres_server)
+    execute(url, CLOSING_ENTRY)
+    command = ["mark-closing", "--tenant", "t0004", "--date", "2025-03-31", "--entry", "900001"]
+    not_marked = run(url, *command, "--undo")
+    assert not_marked.exit_code == 1
+    assert "the entry is not marked as closing" in not_marked.output
+    execute(url, LATE_POSTING.replace("2025-03", "2025-02"))
+    assert run(url, *command).output.endswith("balances refreshed: 2025-02, 2025-03\n")
+    result = run(url, *command, "--undo")
+    assert result.output == (
+        "t0004: entry 900001 of 2025-03-31 is no longer marked as closing:"
+        " 3 lines, 50,000 JPY, 損益振替\n"
+        "balances refreshed: 2025-03\n"
+    )
+    with psycopg.connect(url) as connection:
+        kinds = connection.execute(
+            "select distinct kind from ledger.journal_lines where entry_id = 900001"
+            " and posted_on = '2025-03-31'"
+        ).fetchall()
+    assert kinds == [("normal",)]
+
+
+def test_a_mapping_that_a_new_chart_makes_void_is_named(database_url: str, folder: Path) -> None:
+    command = ["import", "csv", str(folder), "--tenant", "aoba"]
+    assert run(database_url, *command).exit_code == 0
+    AccountMappings(database_url).write(
+        "aoba",
+        "1210",
+        AccountClass.OTHER_CURRENT_ASSETS,
+        first_month=Month(2025, 4),
+        mapped_by="sato",
+    )
+    (folder / "accounts.csv").write_text(
+        "account_code,name,account_class\n1120,普通預金,\n4110,売上高,\n"
+        "1210,外貨預金,cash_and_deposits\n",
+        encoding="utf-8",
+    )
+    assert run(database_url, *command, "--replace").output.splitlines() == [
+        "aoba: 1210 was mapped to other_current_assets from 2025-04 on; dropped,"
+        " since the chart says cash_and_deposits, which holds for all months",
+        "aoba: 1 entries, 2 lines, 0 claims, 2025-04 to 2025-04",
+    ]
 
 
 def test_a_calendar_is_printed_around_today(database_url: str) -> None:
@@ -344,8 +421,12 @@ def settings(url: str) -> tuple[int, str, list[str]]:
         return closing_day, unit, [change for (change,) in changes]
 
 
+def environment(url: str) -> LocalEnvironment:
+    return LocalEnvironment(Settings.from_environment({"REPORTS_LEDGER_URL": url}))
+
+
 def run(url: str, *arguments: str) -> Result:
-    return CliRunner().invoke(ledger, arguments, obj=Database(url))
+    return CliRunner().invoke(ledger, arguments, obj=environment(url))
 
 
 def companies(url: str) -> list[str]:

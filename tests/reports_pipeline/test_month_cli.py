@@ -16,6 +16,7 @@ from reports_pipeline.cli import main
 from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.month_cli import month_commands
 from resources.report_register import ReportRegister, Revision
+from tests.reports_pipeline.replicas import made_read_only
 
 OCTOBER = Month(2025, 10)
 THIS_MONTH = Month.of(datetime.datetime.now(datetime.UTC).date())
@@ -70,9 +71,10 @@ def test_a_month_is_closed_for_a_tenant(url: str) -> None:
 def test_a_month_that_is_closed_already_says_by_whom(url: str) -> None:
     month(url, "close", "--month", "2025-10", "--tenant", "sakura")
     close = ("close", "--month", "2025-10", "--tenant", "sakura")
-    line, counts = said(month(url, *close, operator="suzuki"))
-    assert line.startswith("sakura: closed already, 20")
-    assert line.endswith(" Tokyo by sato")
+    reason, whose, counts = said(month(url, *close, operator="suzuki"))
+    assert reason.startswith("closed already, 20")
+    assert reason.endswith(" Tokyo by sato")
+    assert whose == "  1: sakura"
     assert counts == "2025-10: 0 closed now, 1 closed before, 0 left open"
 
 
@@ -87,7 +89,8 @@ def test_all_are_the_active_ones_and_those_closed_before_are_counted(url: str) -
 def test_earlier_open_months_are_named_and_refused_unless_forced(url: str) -> None:
     close = ("close", "--month", "2025-10", "--all")
     assert said(month(url, *close), exit_code=1) == [
-        "ume: earlier months are open: 2025-09 (--force closes it all the same)",
+        "earlier months are open: 2025-09 (--force closes it all the same)",
+        "  1: ume",
         "2025-10: 1 closed now, 0 closed before, 1 left open",
     ]
     assert said(month(url, *close, "--force")) == [
@@ -98,9 +101,47 @@ def test_earlier_open_months_are_named_and_refused_unless_forced(url: str) -> No
 def test_a_month_that_is_not_over_is_refused(url: str) -> None:
     last_day = THIS_MONTH.plus(1).end - datetime.timedelta(days=1)
     arguments = ("close", "--month", str(THIS_MONTH.plus(1)), "--tenant", "sakura")
-    assert said(month(url, *arguments), exit_code=1)[0] == (
-        f"sakura: not over; its last day is {last_day}"
-    )
+    assert said(month(url, *arguments), exit_code=1)[:2] == [
+        f"not over; its last day is {last_day}",
+        "  1: sakura",
+    ]
+
+
+def test_tenants_that_stay_open_are_grouped_by_the_reason(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into ledger.companies (tenant_id, name)"
+            " select 't' || number, '支店' from generate_series(101, 121) number"
+        )
+        connection.execute(
+            "insert into ledger.journal_entries (tenant_id, posted_on, entry_id, currency)"
+            " select tenant_id, '2025-09-01', 1, 'JPY' from ledger.companies where name = '支店'"
+        )
+    first = ", ".join(f"t{number}" for number in range(101, 121))
+    assert said(month(url, "close", "--month", "2025-08", "--all"), exit_code=1) == [
+        "before the books, which begin with 2025-09 (--force closes it all the same)",
+        f"  22: {first} and 2 more",
+        "2025-08: 1 closed now, 0 closed before, 22 left open",
+    ]
+    names = ["--tenant", "ume,t101", "--tenant", "t102"]
+    assert said(month(url, "close", "--month", "2025-10", *names), exit_code=1)[:2] == [
+        "earlier months are open: 2025-09 (--force closes it all the same)",
+        "  3: t101, t102, ume",
+    ]
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["close", "--tenant", "sakura"], ["reopen", "--tenant", "sakura", "--reason", "漏れ"]],
+    ids=lambda arguments: arguments[0],
+)
+def test_a_ledger_that_is_read_only_is_named(url: str, arguments: list[str]) -> None:
+    variables = {"REPORTS_LEDGER_URL": made_read_only(url)}
+    environment = LocalEnvironment(Settings.from_environment(variables))
+    result = CliRunner().invoke(month_commands, [*arguments, "--month", "2025-10"], obj=environment)
+    assert said(result, exit_code=1) == [
+        "Error: REPORTS_LEDGER_URL is read-only; name the primary for this command"
+    ]
 
 
 @pytest.mark.parametrize(
@@ -192,13 +233,12 @@ def corrected(url: str) -> str:
 
 
 def test_corrections_list_what_they_change(corrected: str) -> None:
-    sakura, ume = ((), ("--tenant", "ume"))
-    lines = said(month(corrected, "corrections", "--month", "2025-10", *sakura))
+    lines = said(month(corrected, "corrections", "--month", "2025-10"))
     assert [line.split(",")[0] for line in lines if not line.startswith(" ")] == [
         "sakura: revision 2 corrects revision 1",
         "ume: revision 2 corrects revision 1",
     ]
-    lines = said(month(corrected, "corrections", "--month", "2025-10", *ume))
+    lines = said(month(corrected, "corrections", "--month", "2025-10", "--tenant", "ume"))
     assert lines[0].endswith(" Tokyo, 3 changes")
     assert [line.split() for line in lines[1:]] == [
         ["梅", "梅酒造", "company", "会社名"],
@@ -230,6 +270,18 @@ def test_corrections_as_json_are_whole_numbers_of_minor_units(corrected: str) ->
         "currency": "USD",
         "decimals": 2,
     }
+
+
+def test_corrections_that_nobody_compared_do_not_pass_for_unchanged(corrected: str) -> None:
+    with psycopg.connect(corrected) as connection:
+        connection.execute(
+            "update reporting.report_revisions set changes = null where tenant_id = 'ume'"
+        )
+    of_ume = ("corrections", "--month", "2025-10", "--tenant", "ume")
+    [line] = said(month(corrected, *of_ume))
+    assert line.endswith(" Tokyo, not compared yet; run the month again")
+    [correction] = json.loads(month(corrected, *of_ume, "--json").stdout)["corrections"]
+    assert correction["changes"] is None
 
 
 def test_a_month_without_corrections_says_so(url: str) -> None:

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 import json
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
 
+from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.failures import TenantFailure
 from reports_pipeline.accounting.journal import EntryKind, JournalEntry, JournalLine
 from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.accounting.reports import Company
+from reports_pipeline.accounting.verification import EngineFigures
 from reports_pipeline.cli import main
 from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.verification_cli import show_statement, verify_month
+from resources.accounting_engines import BeancountEngine
 from resources.database import create_database
 from resources.ledger import Ledger, PostgresLedger
 from resources.ledger_imports.beancount_import import convert_beancount, read_beancount
@@ -252,10 +257,41 @@ class ChangedLedger(LocalEnvironment):
         return Changed(self.ledger_url)
 
 
-def test_a_posting_changed_after_extraction_is_found(postgres_server: str, engine: str) -> None:
+def test_a_posting_that_we_lose_is_found(sound_url: str, engine: str) -> None:
+    def lose_rent(extract: LedgerExtract) -> None:
+        for table, account, column in (
+            ("movements", "6310", "debit"),
+            ("movements", "1120", "credit"),
+            ("cash_flows", "6310", "outflow"),
+        ):
+            frame = getattr(extract, table)
+            in_april = frame["month"] == Month(2025, 4).ordinal
+            row = in_april & (frame["account_code"] == account)
+            assert row.sum() == 1
+            frame.loc[row, column] -= 880
+
+    result = verify(
+        ChangedLedger(sound_url, lose_rent), "2025-04", "--tenant", "t0001", "--engine", engine
+    )
+    assert result.exit_code == 1
+    rows = [row.split() for row in result.output.splitlines()]
+    assert rows[0][:2] == ["t0001:", "different,"]
+    assert rows[1] == ["ours", engine, "difference", "line"]
+    differences = {(row[0], row[-1]): row[-2] for row in rows[2:-1]}
+    assert differences["income_statement.current", "account:6310"] == "△880"
+    assert differences["balance_sheet.current", "account:1120"] == "880"
+    assert differences["balance_sheet.current", "net_profit_for_year"] == "880"
+    assert differences["cash_flow.current", "total_outflows"] == "△880"
+    assert rows[-1] == ["1", "different"]
+
+
+def test_a_posting_made_after_the_extract_is_no_difference(postgres_server: str) -> None:
     url = sample_database(postgres_server)
+    extracts = itertools.count()
 
     def pay_rent_again(_: LedgerExtract) -> None:
+        if next(extracts):
+            return
         change(
             url,
             "insert into ledger.journal_entries (tenant_id, posted_on, entry_id, currency)"
@@ -271,18 +307,10 @@ def test_a_posting_changed_after_extraction_is_found(postgres_server: str, engin
         )
 
     result = verify(
-        ChangedLedger(url, pay_rent_again), "2025-04", "--tenant", "t0001", "--engine", engine
+        ChangedLedger(url, pay_rent_again), "2025-04", "--tenant", "t0001", "--engine", "beancount"
     )
     assert result.exit_code == 1
-    rows = [row.split() for row in result.output.splitlines()]
-    assert rows[0][:2] == ["t0001:", "different,"]
-    assert rows[1] == ["ours", engine, "difference", "line"]
-    differences = {(row[0], row[-1]): row[-2] for row in rows[2:-1]}
-    assert differences["income_statement.current", "account:6310"] == "△880"
-    assert differences["balance_sheet.current", "account:1120"] == "880"
-    assert differences["balance_sheet.current", "net_profit_for_year"] == "880"
-    assert differences["cash_flow.current", "total_outflows"] == "△880"
-    assert rows[-1] == ["1", "different"]
+    assert re.match(r"t0001: failed: \d+ figures differ, and the ledger has changed", result.output)
 
 
 @pytest.mark.parametrize(
@@ -341,9 +369,42 @@ def test_a_journal_that_the_engine_refuses_fails_its_tenant(postgres_server: str
         url, "2025-04", "--tenant", "t0002", "--tenant", "t0003", "--engine", "beancount"
     )
     assert result.exit_code == 1
-    assert re.search(r"t0002: failed: 2025-03-\d\d entry \d+: Transaction does not", result.output)
+    assert re.search(
+        r"t0002: failed: the journal is refused: 2025-03-\d\d entry \d+: Transaction does not",
+        result.output,
+    )
     assert "t0003: ok, " in result.output
     assert result.output.endswith("1 failed, 1 ok\n")
+
+
+@pytest.mark.parametrize(
+    "error",
+    [RecursionError("too deep"), psycopg.OperationalError("server closed the connection")],
+)
+def test_an_engine_that_breaks_on_a_tenant_fails_no_other(
+    sound_url: str, monkeypatch: pytest.MonkeyPatch, error: Exception
+) -> None:
+    figures = BeancountEngine.figures
+
+    def broken(
+        self: BeancountEngine,
+        company: Company,
+        accounts: Collection[Account],
+        entries: Iterable[JournalEntry],
+    ) -> EngineFigures:
+        if company.tenant_id == "t0002":
+            raise error
+        return figures(self, company, accounts, entries)
+
+    monkeypatch.setattr(BeancountEngine, "figures", broken)
+    named = [word for tenant_id in TENANTS for word in ("--tenant", tenant_id)]
+    result = verify(sound_url, "2025-04", *named, "--engine", "beancount", "--json")
+    assert result.exit_code == 1
+    tenants = json.loads(result.stdout)["tenants"]
+    assert [tenant["result"] for tenant in tenants] == ["ok", "failed", "ok", "ok", "ok"]
+    assert tenants[1]["reason"] == f"{type(error).__name__}: {error}"
+    # of what passes by itself nobody needs to see where
+    assert ("Traceback" in result.stderr) is isinstance(error, RecursionError)
 
 
 def test_an_empty_ledger_is_no_success(database_url: str) -> None:

@@ -91,7 +91,7 @@ for package in (reports_pipeline, resources, assets):
 
 def test_a_sample_is_loaded_with_it(installed: Path, tmp_path: Path, database_url: str) -> None:
     printed = run(
-        "-m", "reports_pipeline", "ledger", "sample", "--tenants", "1", "--months", "1",
+        "-m", "reports_pipeline", "ledger", "sample", "--companies", "1", "--months", "1",
         "--lines-per-month", "45", "--last-month", str(FIRST_MONTH),
         cwd=tmp_path, PYTHONPATH=str(installed), REPORTS_DATABASE_URL=database_url,
     )  # fmt: skip

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import dataclasses
 import datetime
+import itertools
 from collections.abc import Mapping, Sequence
 
 import pytest
@@ -25,7 +26,7 @@ from tests.accounting.calendars import Anchor, Calendar, years_from
 from tests.accounting.extracts import Bookkeeping, company, extract_of
 from tests.accounting.journals import bookkeepings, months
 from tests.accounting.printing import reports_of
-from tests.accounting.sakura import MAY, SAKURA
+from tests.accounting.sakura import CASH, MAY, SAKURA, SALES, entry, posting
 from tests.accounting.test_verification import BY_HAND
 from tests.resources.engines import ENGINES, engine_named
 
@@ -57,7 +58,7 @@ def verified(engine: AccountingEngine, month: Month, books: Bookkeeping) -> Veri
 
 def test_a_worked_example_has_the_figures_made_by_hand(engine: AccountingEngine) -> None:
     figures = computed(engine, MAY, SAKURA)
-    for name in ("balances", "prior_balances", "balances_before_year", "opened"):
+    for name in ("balances", "prior_balances", "balances_before_year"):
         expected = getattr(BY_HAND, name)
         assert _without_zeros(getattr(figures, name)) == _without_zeros(expected), name
     assert figures.earlier_income == BY_HAND.earlier_income
@@ -69,6 +70,20 @@ def test_a_worked_example_has_the_figures_made_by_hand(engine: AccountingEngine)
             sums, expected = getattr(theirs, name), getattr(by_hand, name)
             assert _without_zeros(sums.accounts) == expected.accounts
             assert sums.total == expected.total
+        assert _without_zeros(theirs.opened) == by_hand.opened
+
+
+def test_what_opening_entries_brought_is_told_by_month_and_year(engine: AccountingEngine) -> None:
+    days = ["2026-03-31", "2026-04-01", "2026-04-30", "2026-05-01", "2026-05-31"]
+    books = posting(
+        *(
+            entry(day, {CASH: 10**number, SALES: -(10**number)}, EntryKind.OPENING)
+            for number, day in enumerate(days)
+        )
+    )
+    figures = computed(engine, MAY, books)
+    assert figures.month.opened == {CASH: 11_000, SALES: -11_000}
+    assert figures.year_to_date.opened == {CASH: 11_110, SALES: -11_110}
 
 
 @settings(
@@ -175,7 +190,32 @@ def test_a_posting_that_only_the_engine_sees_is_found(engine: AccountingEngine) 
                 "closing_cash": 70,
             }.items()
         },
+        **{
+            (f"indirect_cash_flow.{column}", line): 70
+            for column in ("current", "year_to_date")
+            for line in (
+                "profit_before_tax_in_cash_flow",
+                "subtotal_of_operating_activities",
+                "total_operating_activities",
+                "net_cash_change",
+                "closing_cash",
+            )
+        },
     }
+
+
+def test_entries_of_every_class_and_kind_agree(engine: AccountingEngine) -> None:
+    """Before the year, in it and in the month; no two amounts are the same."""
+    accounts = [Account(account_class, "", account_class) for account_class in AccountClass]
+    amounts = (10_000 + 7 * number for number in itertools.count())
+    entries = [
+        entry(day, {account.account_code: amount, "cash_and_deposits": -amount}, kind)
+        for kind in EntryKind
+        for day in ("2026-03-31", "2026-04-01", "2026-05-31")
+        for account, amount in zip(accounts[1:], amounts, strict=False)
+    ]
+    books = dataclasses.replace(posting(*entries), accounts=accounts)
+    assert verified(engine, MAY, books).differences == ()
 
 
 @pytest.mark.parametrize("mutation", ["dropped", "doubled", "turned round", "closing"])

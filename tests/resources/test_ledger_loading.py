@@ -12,7 +12,8 @@ import pytest
 
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.periods import Month
-from resources.account_mappings import AccountMappings
+from resources.account_mappings import BEGINNING, AccountMappings, DroppedMapping
+from resources.ledger import PostgresLedger
 from resources.ledger_loading import LedgerTables, TenantExistsError, load_ledger
 from resources.sample_ledger import SampleScale, sample_ledger
 
@@ -77,11 +78,48 @@ def test_what_operators_said_of_accounts_outlives_a_replacement(database_url: st
         mappings.write("t0001", code, AccountClass.CASH_AND_DEPOSITS, mapped_by="sato")
     accounts = tables["accounts"]
     without_one = accounts.filter(pc.not_equal(accounts["account_code"], "1430"))
-    load_ledger(database_url, [{**tables, "accounts": without_one}], replace=True)
+    loaded = load_ledger(database_url, [{**tables, "accounts": without_one}], replace=True)
     kept = [a for a in mappings.accounts("t0001", Month(2025, 2)) if a.mapped_by]
     assert [(a.account_code, a.account_class) for a in kept] == [
         ("1450", AccountClass.CASH_AND_DEPOSITS)
     ]
+    assert loaded.dropped_mappings == (
+        DroppedMapping("t0001", "1430", BEGINNING, "cash_and_deposits", None),
+    )
+
+
+def test_what_was_said_from_a_month_on_gives_way_to_what_holds_for_all_months(
+    database_url: str,
+) -> None:
+    """A class from April on would leave March without the account's balances or cash flows."""
+    one = SampleScale(tenants=2, first_month=Month(2025, 3), months=2, lines_per_month=120)
+    [tables] = sample_ledger(one, seed=3)
+    load_ledger(database_url, [tables], replace=False)
+    mappings, april = AccountMappings(database_url), Month(2025, 4)
+    of_class = AccountClass.OTHER_CURRENT_ASSETS
+    for code in ("1210", "1450", "1460"):
+        mappings.write("t0001", code, of_class, first_month=april, mapped_by="sato")
+    mappings.write("t0001", "1450", of_class, mapped_by="sato")
+    mappings.write("t0002", "1210", of_class, first_month=april, mapped_by="sato")
+
+    accounts = tables["accounts"]
+    in_t0001 = pc.equal(accounts["tenant_id"], "t0001")
+    now_cash = pc.is_in(accounts["account_code"], pa.array(["1210", "1450"]))
+    classes = pc.if_else(
+        pc.and_(in_t0001, now_cash), "cash_and_deposits", accounts["account_class"]
+    )
+    position = accounts.schema.get_field_index("account_class")
+    changed = accounts.set_column(position, "account_class", classes)
+    loaded = load_ledger(database_url, [{**tables, "accounts": changed}], replace=True)
+
+    assert loaded.dropped_mappings == (
+        DroppedMapping("t0001", "1210", april, str(of_class), "cash_and_deposits"),
+    )
+    for tenant_id, kept in {"t0001": ["1450", "1460"], "t0002": ["1210"]}.items():
+        chart = mappings.accounts(tenant_id, april)
+        assert [a.account_code for a in chart if a.mapped_by] == kept
+    _, failures = PostgresLedger(database_url).extract(Month(2025, 3), ["t0001", "t0002"])
+    assert failures == []
 
 
 def test_a_failure_leaves_the_ledger_as_it_was(database_url: str) -> None:

@@ -11,12 +11,14 @@ import pytest
 
 from reports_pipeline.accounting.periods import Month
 from resources.month_closings import (
+    BeforeBooks,
     ClosedBefore,
     EarlierOpen,
     MonthClosings,
     NotOver,
-    UnknownTenantsError,
+    Obstacle,
 )
+from resources.tenants import UnknownTenantsError
 
 AUGUST, SEPTEMBER, OCTOBER = Month(2026, 8), Month(2026, 9), Month(2026, 10)
 TOKYO = ZoneInfo("Asia/Tokyo")
@@ -54,11 +56,9 @@ def close(
     tenant_ids: Sequence[str] = ("sakura",),
     *,
     now: datetime.datetime = NOVEMBER_2,
-    despite_earlier: bool = False,
-) -> dict[str, ClosedBefore | NotOver | EarlierOpen]:
-    return closings.close(
-        month, tenant_ids, closed_by="sato", now=now, despite_earlier=despite_earlier
-    )
+    force: bool = False,
+) -> dict[str, Obstacle]:
+    return closings.close(month, tenant_ids, closed_by="sato", now=now, force=force)
 
 
 def test_who_closed_a_month_is_remembered(closings: MonthClosings) -> None:
@@ -108,7 +108,7 @@ def test_an_earlier_month_may_be_left_open_on_purpose(
     closings: MonthClosings, database_url: str
 ) -> None:
     post(database_url, "sakura", "2026-08-15")
-    assert close(closings, despite_earlier=True) == {}
+    assert close(closings, force=True) == {}
     assert close(closings, SEPTEMBER) == {"sakura": EarlierOpen((AUGUST,))}
 
 
@@ -118,6 +118,21 @@ def test_the_first_month_is_the_one_that_the_first_entry_is_in(
     """With books that close on the 20th, 21 September belongs to October."""
     post(database_url, "ume", "2026-09-21")
     assert close(closings, tenant_ids=["ume"]) == {}
+
+
+def test_books_have_no_month_before_their_first_entry(
+    closings: MonthClosings, database_url: str
+) -> None:
+    """But a company that has none may say so of any month."""
+    post(database_url, "ume", "2026-09-21")
+    assert close(closings, SEPTEMBER, ["sakura", "ume"]) == {"ume": BeforeBooks(OCTOBER)}
+    assert list(closings.history(SEPTEMBER, ["sakura", "ume"])) == ["sakura"]
+    assert close(closings, SEPTEMBER, ["ume"], force=True) == {}
+
+
+def test_no_force_closes_a_month_that_is_not_over(closings: MonthClosings) -> None:
+    now = datetime.datetime(2026, 10, 31, 23, tzinfo=TOKYO)
+    assert close(closings, now=now, force=True) == {"sakura": NotOver(OCTOBER.end)}
 
 
 def test_a_month_that_was_opened_again_counts_as_open(

@@ -12,6 +12,7 @@ import pytest
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineChange
+from reports_pipeline.delivery.states import MAYBE_SENT, SENT, DeliveryState
 from resources.report_register import Correction, ReportRegister, Revision, StoredDocument
 
 OCTOBER, NOVEMBER = Month(2026, 10), Month(2026, 11)
@@ -40,6 +41,31 @@ def assigned(
 
 def numbers(revisions: Mapping[str, Revision]) -> dict[str, int]:
     return {tenant_id: revision.number for tenant_id, revision in revisions.items()}
+
+
+def enter_mail(url: str, revision: int, state: DeliveryState = DeliveryState.ACCEPTED) -> None:
+    """A mail of a revision of t0001, in a state."""
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            """
+            with entered as (
+                insert into reporting.deliveries
+                    (tenant_id, month, revision, delivery_id, numbers_hash, letter, documents)
+                values ('t0001', '2026-10-01', %(revision)s, lpad(%(revision)s::text, 64, 'd'),
+                        repeat('a', 64), '{}', '[]')
+                returning delivery_id
+            )
+            insert into reporting.delivery_messages
+                (delivery_id, recipient_no, name, email, state, lease_until, provider_id,
+                 blocked_code)
+            select delivery_id, 1, '佐藤', 'sato@aoba.example', %(state)s,
+                   case when %(state)s in ('CLAIMED', 'POSTING') then now() end,
+                   case when %(state)s = any(%(sent)s) then 'ses-1' end,
+                   case %(state)s when 'BLOCKED' then 'NO_RECIPIENT' end
+            from entered
+            """,
+            {"revision": revision, "state": state, "sent": list(SENT)},
+        )
 
 
 def document(name: str = "income_statement.pdf", revision: int = 1) -> StoredDocument:
@@ -175,6 +201,42 @@ def test_a_revision_corrects_the_newest_one_of_a_closed_month(register: ReportRe
         assert revision.corrects == corrects
         assert revision.changes is None
     assert [c.revision.number for c in register.corrections(OCTOBER)] == [3, 4, 5]
+
+
+@pytest.mark.parametrize("state", DeliveryState)
+def test_a_revision_corrects_a_provisional_one_whose_mail_may_have_gone_out(
+    register: ReportRegister, database_url: str, state: DeliveryState
+) -> None:
+    assigned(register, {"t0001": A, "t0002": A})
+    enter_mail(database_url, revision=1, state=state)
+    corrects = 1 if state in MAYBE_SENT else None
+    assert assigned(register, {"t0001": B, "t0002": B}, closed=["t0001"]) == {
+        "t0001": Revision(2, corrects=corrects),
+        "t0002": Revision(2),
+    }
+
+
+def test_the_newest_of_closed_and_mailed_revisions_is_corrected(
+    register: ReportRegister, database_url: str
+) -> None:
+    assigned(register, {"t0001": A})
+    enter_mail(database_url, revision=1)
+    assert assigned(register, {"t0001": B})["t0001"].corrects == 1
+    # the second one was neither closed nor mailed
+    assert assigned(register, {"t0001": C}, closed=["t0001"])["t0001"].corrects == 1
+    assert assigned(register, {"t0001": D})["t0001"].corrects == 3
+
+
+def test_figures_that_correct_what_was_mailed_after_them_get_a_new_number(
+    register: ReportRegister, database_url: str
+) -> None:
+    for numbers_hash in (A, B):
+        assigned(register, {"t0001": numbers_hash})
+    enter_mail(database_url, revision=1)
+    for _ in range(2):
+        assert assigned(register, {"t0001": B}) == {"t0001": Revision(3, corrects=1)}
+    # and figures of that mail are what they were
+    assert assigned(register, {"t0001": A}) == {"t0001": Revision(1)}
 
 
 def test_figures_that_return_to_those_of_the_closed_month_correct_nothing(

@@ -5,6 +5,13 @@ from alembic import op
 revision = "0001"
 down_revision = None
 
+# The classes whose accounts snapshots know: what is one of them is one in all months.
+# Statements below are put together from this constant only.
+# ruff: noqa: S608
+_IN_ALL_MONTHS = (
+    "('cash_and_deposits', 'retained_earnings_brought_forward', 'other_retained_earnings')"
+)
+
 
 def upgrade() -> None:
     op.execute("create schema ledger")
@@ -149,33 +156,64 @@ def upgrade() -> None:
         )
         """
     )
-    # What snapshots keep of cash and of 繰越利益剰余金 holds for all months, so for these two a
+    # What snapshots keep of cash and of 利益剰余金 holds for all months, so for these classes a
     # mapping does too, whatever its first month. Asking each tenant for these few accounts among a
     # hundred is what the index is for.
     op.execute(
         "create index on ledger.accounts (tenant_id, account_class, account_code) "
-        "where account_class in ('cash_and_deposits', 'retained_earnings_brought_forward')"
+        f"where account_class in {_IN_ALL_MONTHS}"
     )
+    for function, classes in (
+        ("cash_accounts", "('cash_and_deposits')"),
+        (
+            "retained_earnings_accounts",
+            "('retained_earnings_brought_forward', 'other_retained_earnings')",
+        ),
+    ):
+        op.execute(
+            f"""
+            create function ledger.{function}(tenant text)
+            returns text[] language sql stable as $$
+                select array_agg(account_code) from (
+                    select account_code from ledger.accounts account
+                    where tenant_id = tenant and account_class in {classes}
+                      and not exists (
+                          select from ledger.account_mappings mapping
+                          where mapping.tenant_id = account.tenant_id
+                            and mapping.account_code = account.account_code
+                      )
+                    union all
+                    select account_code from (
+                        select distinct on (account_code) account_code, account_class
+                        from ledger.account_mappings where tenant_id = tenant
+                        order by account_code, first_month desc
+                    ) newest where account_class in {classes}
+                ) accounts
+            $$
+            """
+        )
+    # What the accounts are in the reports of a month; `mapped_from` and `mapped_by` are null where
+    # the chart says it, the class is null where nobody has. It must stay a single query: the
+    # planner then puts it in the place of the call, and reads what the caller asks for and no more.
     op.execute(
         """
-        create function ledger.accounts_of_class(tenant text, class text)
-        returns text[] language sql stable as $$
-            select array_agg(account_code) from (
-                select account_code from ledger.accounts account
-                where tenant_id = tenant and account_class = class
-                  and account_class in ('cash_and_deposits', 'retained_earnings_brought_forward')
-                  and not exists (
-                      select from ledger.account_mappings mapping
-                      where mapping.tenant_id = account.tenant_id
-                        and mapping.account_code = account.account_code
-                  )
-                union all
-                select account_code from (
-                    select distinct on (account_code) account_code, account_class
-                    from ledger.account_mappings where tenant_id = tenant
-                    order by account_code, first_month desc
-                ) newest where account_class = class
-            ) accounts
+        create function ledger.accounts_in(tenants text[], month date)
+        returns table (tenant_id text, account_code text, name text, account_class text,
+                       mapped_from date, mapped_by text)
+        language sql stable as $$
+            select account.tenant_id, account.account_code, account.name,
+                   coalesce(mapping.account_class, account.account_class),
+                   mapping.first_month, mapping.mapped_by
+            from ledger.accounts account
+            left join (
+                select distinct on (tenant_id, account_code) *
+                from ledger.account_mappings
+                where tenant_id = any(tenants) and first_month <= accounts_in.month
+                order by tenant_id, account_code, first_month desc
+            ) mapping
+                on mapping.tenant_id = account.tenant_id
+                and mapping.account_code = account.account_code
+            where account.tenant_id = any(tenants)
         $$
         """
     )
@@ -240,8 +278,8 @@ def upgrade() -> None:
     # opening entries are within debit and credit and stand beside them too, since they are no flow.
     # Inflow and outflow are what the account was the counterpart of when cash came in (its credits
     # in entries that touch cash) and went out (its debits); null if it was none. Cash to cash is no
-    # flow. `with_retained_earnings`: a normal entry has the account and 繰越利益剰余金 in it, which
-    # for profit and loss accounts only closing entries have.
+    # flow. `with_retained_earnings`: a normal entry has the account, 利益剰余金 and no cash in it,
+    # which for profit and loss accounts only closing entries have.
     op.execute(
         """
         create table ledger.balance_snapshots (
@@ -276,7 +314,7 @@ def upgrade() -> None:
     # the lines come in order from the primary key whatever the planner knows of the tables: new
     # partitions have no statistics, and a nested loop joined the lines to their entries. The bounds
     # that all tenants share let the planner leave out all partitions but two.
-    # A line's `own` is 1 for cash, 2 for 繰越利益剰余金, 4 if opening, 8 if closing, else
+    # A line's `own` is 1 for cash, 2 for 利益剰余金, 4 if opening, 8 if closing, else
     # 0; what the lines of its entry are together is what it is `touched` by. Adding up by these
     # first and by account then, and handing the window no more than it needs (the `order by` keeps
     # the planner from undoing that), takes a third of the time away.
@@ -296,9 +334,8 @@ def upgrade() -> None:
                 select ledger.month_start(tenant.tenant_id, month_movements.month_start)
                            as starts_on,
                        ledger.month_end(tenant.tenant_id, month_movements.month_start) as ends_on,
-                       ledger.accounts_of_class(tenant.tenant_id, 'cash_and_deposits') as cash,
-                       ledger.accounts_of_class(
-                           tenant.tenant_id, 'retained_earnings_brought_forward') as retained
+                       ledger.cash_accounts(tenant.tenant_id) as cash,
+                       ledger.retained_earnings_accounts(tenant.tenant_id) as retained
                 offset 0 -- else every line would ask again
             ) known
             cross join lateral (
@@ -311,7 +348,7 @@ def upgrade() -> None:
                        coalesce(ledger.bigint_sum(credit) filter (where own = 4), 0),
                        ledger.bigint_sum(credit) filter (where own in (0, 2) and touched & 1 <> 0),
                        ledger.bigint_sum(debit) filter (where own in (0, 2) and touched & 1 <> 0),
-                       bool_or(own < 4 and touched & 2 <> 0),
+                       bool_or(own < 4 and touched & 3 = 2),
                        bool_or(unbalanced)
                 from (
                     select account_code, own, touched,
@@ -352,7 +389,9 @@ def upgrade() -> None:
         """
     )
     # Months whose snapshots may not be what their lines say any more. Whoever changes lines, late
-    # postings above all, leaves a mark here; refreshing takes it away (erpnext 36112).
+    # postings above all, leaves a mark here; refreshing takes it away (erpnext 36112). A mark that
+    # is there already is written again, so that whoever posts while the month is refreshed waits,
+    # and then leaves a new one.
     op.execute(
         """
         create table ledger.stale_snapshots (
@@ -367,8 +406,9 @@ def upgrade() -> None:
         create function ledger.mark_stale_snapshots() returns trigger language plpgsql as $$
         begin
             if tg_table_name = 'balance_snapshots' then
-                insert into ledger.stale_snapshots select distinct tenant_id, month from changed
-                on conflict do nothing;
+                insert into ledger.stale_snapshots
+                select distinct tenant_id, month from changed order by 1, 2
+                on conflict (tenant_id, month) do update set month = excluded.month;
                 return null;
             end if;
             -- A calendar month has days of at most two of a tenant's months.
@@ -377,16 +417,16 @@ def upgrade() -> None:
             from (
                 select tenant_id, min(posted_on) as first, max(posted_on) as last from changed
                 group by tenant_id, date_trunc('month', posted_on)
-            ) days
-            on conflict do nothing;
+            ) days order by 1, 2
+            on conflict (tenant_id, month) do update set month = excluded.month;
             if tg_op = 'UPDATE' then -- perhaps of the date
                 insert into ledger.stale_snapshots
                 select distinct tenant_id, ledger.month_of(tenant_id, unnest(array[first, last]))
                 from (
                     select tenant_id, min(posted_on) as first, max(posted_on) as last from replaced
                     group by tenant_id, date_trunc('month', posted_on)
-                ) days
-                on conflict do nothing;
+                ) days order by 1, 2
+                on conflict (tenant_id, month) do update set month = excluded.month;
             end if;
             return null;
         end $$
@@ -405,56 +445,86 @@ def upgrade() -> None:
             f"referencing {changed} for each statement "
             "execute function ledger.mark_stale_snapshots()"
         )
-    # Another calendar makes all of a tenant's snapshots doubtful, and so does another opinion of
-    # what is cash or 繰越利益剰余金.
+    # Another closing day makes all of a tenant's snapshots doubtful, and those of new months.
     op.execute(
         """
-        create function ledger.mark_all_snapshots_stale() returns trigger language plpgsql as $$
+        create function ledger.mark_snapshots_of_calendar_stale()
+        returns trigger language plpgsql as $$
+        declare
+            tenant text := case tg_op when 'DELETE' then old.tenant_id else new.tenant_id end;
+        begin
+            if tg_table_name = 'fiscal_year_changes' and 1 = (
+                select count(distinct closing_day) from (
+                    select closing_day from ledger.companies where tenant_id = tenant
+                    union all
+                    select closing_day from ledger.fiscal_year_changes where tenant_id = tenant
+                    union all select old.closing_day where tg_op <> 'INSERT'
+                ) days
+            ) then
+                return null;
+            end if;
+            insert into ledger.stale_snapshots
+            select distinct tenant, (month + shift * interval '1 month')::date
+            from ledger.balance_snapshots cross join generate_series(-1, 1) shift
+            where tenant_id = tenant order by 2
+            on conflict (tenant_id, month) do update set month = excluded.month;
+            return null;
+        end $$
+        """
+    )
+    for table, event, condition in (
+        ("companies", "update of closing_day", "old.closing_day <> new.closing_day"),
+        ("fiscal_year_changes", "insert or update or delete", "true"),
+    ):
+        op.execute(
+            f"create trigger mark_snapshots_of_calendar_stale after {event} on ledger.{table} "
+            f"for each row when ({condition}) "
+            "execute function ledger.mark_snapshots_of_calendar_stale()"
+        )
+    # So does another opinion of what is cash or 利益剰余金, in the months that have the account.
+    op.execute(
+        f"""
+        create function ledger.mark_snapshots_of_account_stale()
+        returns trigger language plpgsql as $$
         declare
             changed record := case tg_op when 'DELETE' then old else new end;
-            tenant text := changed.tenant_id;
         begin
             if tg_table_name = 'account_mappings' then
                 perform from (
                     select account_class from ledger.accounts
-                    where tenant_id = tenant and account_code = changed.account_code
+                    where tenant_id = changed.tenant_id and account_code = changed.account_code
                     union all select changed.account_class
                     union all select old.account_class where tg_op = 'UPDATE'
                     union all select account_class from ledger.account_mappings
-                    where tenant_id = tenant and account_code = changed.account_code
+                    where tenant_id = changed.tenant_id and account_code = changed.account_code
                 ) classes
-                where account_class in ('cash_and_deposits', 'retained_earnings_brought_forward');
+                where account_class in {_IN_ALL_MONTHS};
                 if not found then
                     return null;
                 end if;
             end if;
             insert into ledger.stale_snapshots
-            select distinct tenant, month from ledger.balance_snapshots where tenant_id = tenant
-            union
-            select distinct tenant, ledger.month_of(tenant, posted_on)
-            from (select distinct posted_on from ledger.journal_lines where tenant_id = tenant) days
-            on conflict do nothing;
+            select tenant_id, month from ledger.balance_snapshots
+            where tenant_id = changed.tenant_id and account_code = changed.account_code order by 2
+            on conflict (tenant_id, month) do update set month = excluded.month;
             return null;
         end $$
         """
     )
-    marked = "('cash_and_deposits', 'retained_earnings_brought_forward')"
     for table, event, condition in (
-        ("companies", "update of closing_day", "old.closing_day <> new.closing_day"),
-        ("fiscal_year_changes", "insert or update or delete", "true"),
-        ("accounts", "insert", f"new.account_class in {marked}"),  # its lines may be there before
+        ("accounts", "insert", f"new.account_class in {_IN_ALL_MONTHS}"),
         (
             "accounts",
             "update of account_class",
-            "old.account_class is distinct from new.account_class "
-            f"and (old.account_class in {marked} or new.account_class in {marked})",
+            "old.account_class is distinct from new.account_class and "
+            f"(old.account_class in {_IN_ALL_MONTHS} or new.account_class in {_IN_ALL_MONTHS})",
         ),
         ("account_mappings", "insert or update or delete", "true"),
     ):
         op.execute(
-            f"create trigger mark_all_stale_after_{event.split()[0]} "
+            f"create trigger mark_snapshots_of_account_stale_after_{event.split()[0]} "
             f"after {event} on ledger.{table} for each row when ({condition}) "
-            "execute function ledger.mark_all_snapshots_stale()"
+            "execute function ledger.mark_snapshots_of_account_stale()"
         )
     # Kind and status of a line are its entry's, and no line is without an entry: each reader takes
     # them from where it is fastest.
@@ -538,10 +608,64 @@ def upgrade() -> None:
         for each row execute function ledger.lines_follow_entry()
         """
     )
+    # Calendar months in which an entry in another currency than the company's was written: where
+    # to look for such entries, which nobody may add to the others.
+    op.execute(
+        """
+        create table ledger.foreign_currency_months (
+            tenant_id text not null,
+            month date not null,
+            primary key (tenant_id, month)
+        )
+        """
+    )
+    op.execute(
+        """
+        create function ledger.mark_foreign_currency() returns trigger language plpgsql as $$
+        begin
+            insert into ledger.foreign_currency_months
+            select distinct tenant_id, date_trunc('month', posted_on)::date
+            from changed join ledger.companies company using (tenant_id)
+            where changed.currency <> company.currency order by 1, 2
+            on conflict do nothing;
+            return null;
+        end $$
+        """
+    )
+    for event in ("insert", "update"):
+        op.execute(
+            f"create trigger mark_foreign_currency_after_{event} "
+            f"after {event} on ledger.journal_entries referencing new table as changed "
+            "for each statement execute function ledger.mark_foreign_currency()"
+        )
+    op.execute(
+        """
+        create function ledger.refuse_other_currency() returns trigger language plpgsql as $$
+        begin
+            perform from ledger.journal_entries where tenant_id = new.tenant_id limit 1;
+            if found then
+                raise exception using
+                    errcode = 'integrity_constraint_violation',
+                    message = format('the books of tenant %s are kept in %s',
+                                     new.tenant_id, old.currency),
+                    hint = 'Replace its journal together with its currency.';
+            end if;
+            return new;
+        end $$
+        """
+    )
+    op.execute(
+        "create trigger refuse_other_currency before update of currency on ledger.companies "
+        "for each row when (old.currency <> new.currency) "
+        "execute function ledger.refuse_other_currency()"
+    )
     op.execute(
         """
         create procedure ledger.refresh_snapshots(tenants text[], month_start date)
         language sql as $$
+            insert into ledger.stale_snapshots
+            select distinct unnest(tenants), month_start order by 1
+            on conflict (tenant_id, month) do update set month = excluded.month;
             delete from ledger.balance_snapshots
             where tenant_id = any(tenants) and month = month_start;
             insert into ledger.balance_snapshots

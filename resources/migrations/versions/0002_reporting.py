@@ -50,8 +50,9 @@ def upgrade() -> None:
         """
     )
     # A month of a tenant has a new revision when what its documents show has changed. A revision
-    # corrects the newest one before it that was made while the month was closed; `changes` is the
-    # difference to that one. `statements_key` names the file with what the revision shows.
+    # corrects the newest one before it that was made while the month was closed, or mailed;
+    # `changes` is the difference to that one. `statements_key` names the file with what the
+    # revision shows.
     op.execute(
         """
         create table reporting.report_revisions (

@@ -112,6 +112,39 @@ def import_group() -> None:
     """Import one tenant's ledger from files; faulty files change nothing."""
 
 
+class _ClosingDay(click.ParamType[int]):
+    """1 to 28, or 31."""
+
+    name = "day"
+
+    def convert(
+        self, value: str | int, param: click.Parameter | None, ctx: click.Context | None
+    ) -> int:
+        if str(value) not in {*map(str, range(1, 29)), "31"}:
+            self.fail(f"{value!r} is not 1 to 28, or 31 for the month's end", param, ctx)
+        return int(value)
+
+
+class _FiscalYear(click.ParamType[tuple[Month, int | None]]):
+    """The month that a fiscal year begins with, and perhaps its closing day."""
+
+    name = "YYYY-MM[:day]"
+
+    def convert(
+        self,
+        value: str | tuple[Month, int | None],
+        param: click.Parameter | None,
+        ctx: click.Context | None,
+    ) -> tuple[Month, int | None]:
+        if isinstance(value, tuple):
+            return value
+        month, colon, closing_day = value.partition(":")
+        return (
+            MONTH.convert(month, param, ctx),
+            _ClosingDay().convert(closing_day, param, ctx) if colon else None,
+        )
+
+
 @dataclass(frozen=True)
 class _TenantOptions:
     """What the options that every import has were given."""
@@ -122,7 +155,7 @@ class _TenantOptions:
     language: str | None
     time_zone: str | None
     fiscal_year_start_month: int | None
-    fiscal_years_from: tuple[Month, ...]
+    fiscal_years_from: tuple[tuple[Month, int | None], ...]
     closing_day: int | None
     consumption_tax_basis: str | None
     display_unit: str | None
@@ -145,14 +178,14 @@ def _tenant_options(command: _Command) -> _Command:
             click.option(
                 "--fiscal-year-from",
                 "fiscal_years_from",
-                type=MONTH,
+                type=_FiscalYear(),
                 multiple=True,
-                metavar="YYYY-MM",
-                help="A month with which a fiscal year began out of turn; may be repeated.",
+                help="A month with which a fiscal year began out of turn, and the closing day "
+                "from then on if it is another; may be repeated.",
             ),
             click.option(
                 "--closing-day",
-                type=click.IntRange(1, 31),
+                type=_ClosingDay(),
                 help="The day on which months end: 20, 25 …; 31 is the month's end.",
             ),
             click.option(
@@ -270,9 +303,6 @@ def _settings(
         raise click.BadParameter("three capital letters", param_hint="--currency")
     if settings.time_zone not in available_timezones():
         raise click.BadParameter("not a time zone", param_hint="--time-zone")
-    if settings.closing_day in (29, 30):
-        reason = "1 to 28, or 31 for the month's end: not every month has that day"
-        raise click.BadParameter(reason, param_hint="--closing-day")
     return settings
 
 
@@ -284,17 +314,12 @@ def _import(
 ) -> None:
     if contacts := tuple(map(_contact, options.contacts)):
         books = dataclasses.replace(books, contacts=contacts)
-    fiscal_years_from = list(options.fiscal_years_from)
-    if options.closing_day is not None and not fiscal_years_from:
-        # The years that began out of turn close on that day, too.
-        calendars = TenantCalendars(environment.ledger_url)
-        fiscal_years_from = calendars.fiscal_year_changes(settings.tenant_id)
     with _reported_errors():
         loaded = import_ledger(
             environment.ledger_url,
             settings,
             books,
-            fiscal_years_from=fiscal_years_from,
+            fiscal_years_from=dict(options.fiscal_years_from),
             closed_through=options.close_through,
             replace=options.replace,
         )

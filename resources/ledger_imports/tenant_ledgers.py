@@ -5,8 +5,9 @@ from __future__ import annotations
 import dataclasses
 import datetime
 from collections import Counter
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 
 import psycopg
 import pyarrow as pa
@@ -63,15 +64,16 @@ def import_ledger(
     settings: TenantSettings,
     ledger: TenantLedger,
     *,
-    fiscal_years_from: Collection[Month] = (),
+    fiscal_years_from: Mapping[Month, int | None] = MappingProxyType({}),
     closed_through: Month | None = None,
     replace: bool = False,
 ) -> LoadedLedger:
     """Write the ledger in one transaction and refresh its snapshots.
 
     With `replace` it takes the place of the tenant's ledger. Contacts, claims, closed months and
-    the months with which fiscal years began out of turn stay as they were unless new ones are
-    given.
+    the fiscal years that began out of turn stay as they were unless new ones are given:
+    `fiscal_years_from` has the months they began with, and the closing day from then on, or None
+    where it stayed the same.
 
     Raises:
         TenantExistsError: the tenant is in the ledger and `replace` is false.
@@ -83,7 +85,7 @@ def import_ledger(
 def _ledger_tables(
     settings: TenantSettings,
     ledger: TenantLedger,
-    fiscal_years_from: Collection[Month],
+    fiscal_years_from: Mapping[Month, int | None],
     closed_through: Month | None,
 ) -> LedgerTables:
     tenant = {"tenant_id": settings.tenant_id}
@@ -118,10 +120,11 @@ def _ledger_tables(
             for line_no, line in enumerate(entry.lines, start=1)
         ],
     }
-    if fiscal_years_from:
+    closing_days = _closing_days(settings.closing_day, fiscal_years_from)
+    if closing_days:
         rows["fiscal_year_changes"] = [
-            tenant | {"first_month": month.start, "closing_day": settings.closing_day}
-            for month in sorted(set(fiscal_years_from))
+            tenant | {"first_month": month.start, "closing_day": closing_day}
+            for month, closing_day in closing_days.items()
         ]
     if ledger.contacts:
         rows["contacts"] = [
@@ -137,7 +140,10 @@ def _ledger_tables(
         ]
     if closed_through is not None:
         first = min(
-            (_month_of(entry.posted_on, settings.closing_day) for entry in ledger.entries),
+            (
+                _month_of(entry.posted_on, settings.closing_day, closing_days)
+                for entry in ledger.entries
+            ),
             default=closed_through,
         )
         rows["month_closings"] = [
@@ -147,6 +153,21 @@ def _ledger_tables(
     return {name: pa.Table.from_pylist(rows[name], TABLES[name]) for name in rows}
 
 
-def _month_of(day: datetime.date, closing_day: int) -> Month:
-    """What is posted after the closing day is the next month's."""
-    return Month.of(day).plus(1 if day.day > closing_day else 0)
+def _closing_days(
+    closing_day: int, fiscal_years_from: Mapping[Month, int | None]
+) -> dict[Month, int]:
+    """The closing day from each of these months on, in order; None is that of the year before."""
+    closing_days = {}
+    for month, given in sorted(fiscal_years_from.items()):
+        closing_day = given or closing_day
+        closing_days[month] = closing_day
+    return closing_days
+
+
+def _month_of(day: datetime.date, closing_day: int, closing_days: Mapping[Month, int]) -> Month:
+    """What is posted after the closing day of its calendar month is the next month's."""
+    month = Month.of(day)
+    for first_month, changed in closing_days.items():
+        if first_month <= month:
+            closing_day = changed
+    return month.plus(1 if day.day > closing_day else 0)

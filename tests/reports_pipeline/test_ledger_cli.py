@@ -105,14 +105,23 @@ def test_calendar_and_unit_are_settings_too(database_url: str, folder: Path) -> 
     )  # fmt: skip
     assert result.exit_code == 0, result.output
     assert settings(database_url) == (20, "thousand", ["2024-10-01 20", "2025-07-01 20"])
-    # A replacement keeps what it does not name; another closing day is all years' closing day.
+    # A replacement keeps what it does not name.
     assert run(database_url, *command, "--replace").exit_code == 0
     assert settings(database_url) == (20, "thousand", ["2024-10-01 20", "2025-07-01 20"])
-    assert run(database_url, *command, "--replace", "--closing-day", "25").exit_code == 0
-    assert settings(database_url) == (25, "thousand", ["2024-10-01 25", "2025-07-01 25"])
     options = ["--fiscal-year-from", "2025-01", "--display-unit", "one"]
     assert run(database_url, *command, "--replace", *options).exit_code == 0
-    assert settings(database_url) == (25, "one", ["2025-01-01 25"])
+    assert settings(database_url) == (20, "one", ["2025-01-01 20"])
+
+
+def test_a_year_may_bring_another_closing_day(database_url: str, folder: Path) -> None:
+    """The months before it, closed ones too, end as they did."""
+    command = ["import", "csv", str(folder), "--tenant", "aoba"]
+    years = ["2025-07:31", "2024-10", "2026-04"]
+    options = [word for year in years for word in ("--fiscal-year-from", year)]
+    result = run(database_url, *command, "--closing-day", "20", *options)
+    assert result.exit_code == 0, result.output
+    changes = ["2024-10-01 20", "2025-07-01 31", "2026-04-01 31"]
+    assert settings(database_url) == (20, "one", changes)
 
 
 def test_accounts_without_a_class_are_counted(database_url: str, folder: Path) -> None:
@@ -156,7 +165,8 @@ def test_a_faulty_folder_changes_nothing(database_url: str, folder: Path) -> Non
             "Invalid value for '--close-through': no such month: 2025-13",
         ),
         ("--closing-day", "30", "1 to 28, or 31 for the month's end"),
-        ("--closing-day", "0", "0 is not in the range"),
+        ("--closing-day", "0", "'0' is not 1 to 28"),
+        ("--fiscal-year-from", "2025-07:30", "'30' is not 1 to 28"),
         ("--display-unit", "million", "'one', 'thousand'"),
         ("--fiscal-year-from", "2025", "not a month"),
     ],

@@ -256,16 +256,33 @@ def test_an_account_without_a_class_gets_the_one_of_its_name(tmp_path: Path) -> 
     ]
 
 
+@pytest.mark.parametrize(
+    ("fiscal_years_from", "closed"),
+    [({}, [4]), ({Month(2025, 4): 31}, [4]), ({Month(2025, 3): 31}, [3, 4])],
+)
 def test_what_is_posted_after_the_closing_day_is_the_next_months(
-    tmp_path: Path, database_url: str
+    tmp_path: Path,
+    database_url: str,
+    fiscal_years_from: dict[Month, int | None],
+    closed: list[int],
 ) -> None:
     journal = JOURNAL.replace("2025-04-01,1", "2025-03-21,1")
     settings = TenantSettings("aoba", "株式会社青葉", closing_day=20)
     ledger = read(tmp_path, {"journal.csv": journal})
-    import_ledger(database_url, settings, ledger, closed_through=Month(2025, 4))
+    import_ledger(
+        database_url,
+        settings,
+        ledger,
+        fiscal_years_from=fiscal_years_from,
+        closed_through=Month(2025, 4),
+    )
     with psycopg.connect(database_url) as connection:
-        closed = connection.execute("select month from ledger.month_closings").fetchall()
-    assert closed == [(datetime.date(2025, 4, 1),)]
+        [[first]] = connection.execute(
+            "select ledger.month_of('aoba', min(posted_on)) from ledger.journal_lines"
+        )
+        months = connection.execute("select month from ledger.month_closings order by 1").fetchall()
+    assert months == [(datetime.date(2025, month, 1),) for month in closed]
+    assert first == months[0][0]
 
 
 def read(folder: Path, files: dict[str, str], currency: str = "JPY") -> TenantLedger:

@@ -96,12 +96,16 @@ class EmbeddedPostgres:
     reach is placed in a folder of our own below the system's temporary folder. Permissions of
     folders that we did not make are never changed.
 
-    `durable=False` trades crash safety for speed: for tests.
+    `durable=False` trades crash safety for speed: for tests. `shared_buffers` is PostgreSQL's
+    setting: how much it keeps in memory.
     """
 
-    def __init__(self, folder: Path, *, durable: bool = True) -> None:
+    def __init__(
+        self, folder: Path, *, durable: bool = True, shared_buffers: str = "256MB"
+    ) -> None:
         self._folder = folder.resolve()
         self._durable = durable
+        self._shared_buffers = shared_buffers
         self._account = pwd.getpwnam("nobody") if os.geteuid() == 0 else None
         self._users: IO[str] | None = None
 
@@ -140,7 +144,7 @@ class EmbeddedPostgres:
             "unix_socket_directories": str(sockets),
             "unix_socket_permissions": "0700",
             "max_connections": "200",
-            "shared_buffers": "256MB",
+            "shared_buffers": self._shared_buffers,
             "max_wal_size": "4GB",
             "synchronous_commit": "off",
             "log_min_messages": "warning",
@@ -243,12 +247,14 @@ class EmbeddedPostgres:
 
 
 @contextlib.contextmanager
-def temporary_postgres() -> Iterator[str]:
+def temporary_postgres(*, shared_buffers: str = "256MB") -> Iterator[str]:
     """A throw-away server for tests and measurements; yields the URL of its database
     `postgres`. Its files are removed in the end."""
     memory = Path("/dev/shm")  # noqa: S108 - many times faster than a disk, and made for this
     parent = memory if memory.is_dir() else Path(tempfile.gettempdir())
-    server = EmbeddedPostgres(parent / f"financeflow-{uuid.uuid4().hex}", durable=False)
+    server = EmbeddedPostgres(
+        parent / f"financeflow-{uuid.uuid4().hex}", durable=False, shared_buffers=shared_buffers
+    )
     try:
         with server as url:
             yield url

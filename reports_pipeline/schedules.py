@@ -1,14 +1,11 @@
 """When the month starts: the 1st, 01:00 in Tokyo, for the month before."""
 
-from zoneinfo import ZoneInfo
-
 import dagster as dg
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.launching import add_missing_partitions, month_runs
+from reports_pipeline.tokyo import TOKYO
 from resources.tenants import Tenants
-
-TIME_ZONE = "Asia/Tokyo"
 
 
 def monthly_reports_schedule(
@@ -19,7 +16,7 @@ def monthly_reports_schedule(
     @dg.schedule(
         name="monthly_reports_schedule",
         cron_schedule="0 1 1 * *",
-        execution_timezone=TIME_ZONE,
+        execution_timezone=TOKYO.key,
         target=assets,
         default_status=dg.DefaultScheduleStatus.RUNNING,
         description="Launches the reports of the previous month for all active tenants, once.",
@@ -27,7 +24,7 @@ def monthly_reports_schedule(
     def schedule(
         context: dg.ScheduleEvaluationContext, tenants: dg.ResourceParam[Tenants]
     ) -> list[dg.RunRequest] | dg.SkipReason:
-        in_tokyo = context.scheduled_execution_time.astimezone(ZoneInfo(TIME_ZONE))
+        in_tokyo = context.scheduled_execution_time.astimezone(TOKYO)
         month = Month.of(in_tokyo.date()).plus(-1)
         add_missing_partitions(context.instance, tenants.active_ids())
         requests = month_runs(context.instance, tenants, month, tenants_per_run)

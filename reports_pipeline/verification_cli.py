@@ -21,6 +21,7 @@ from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineKind, StatementLine, TenantReports
+from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 from reports_pipeline.accounting.statements import build_statements
 from reports_pipeline.command_line import month_option, tenant_option, tenants_option
 from reports_pipeline.documents.catalogs import catalog, failure_text
@@ -42,7 +43,6 @@ _ENGINES: Mapping[str, Callable[[], AccountingEngine]] = {
     engine.name: engine for engine in (HledgerEngine, BeancountEngine)
 }
 _TENANTS_A_BATCH = 100
-_COLUMNS = ("current", "prior", "prior_year", "year_to_date", "opening")
 
 
 @click.command(name="statement")
@@ -177,7 +177,7 @@ def _statement_document(reports: TenantReports) -> dict[str, Any]:
                 "label": _label(line, company.language),
                 "kind": line.kind,
                 "level": line.level,
-                **{column: getattr(line, column) for column in _COLUMNS},
+                **{column: getattr(line, column) for column in AMOUNT_COLUMNS},
                 "trend": None if line.kind is LineKind.HEADING else line.trend,
             }
             for statement in reports.statements
@@ -196,10 +196,11 @@ def _statement_table(reports: TenantReports) -> Iterator[str]:
     for statement in reports.statements:
         yield ""
         yield catalog(company.language).text(f"report.{statement.kind}")
-        yield "".join(f"{column:>20}" for column in _COLUMNS)
+        yield "".join(f"{column:>20}" for column in AMOUNT_COLUMNS)
         for line in statement.lines:
             amounts = "".join(
-                f"{_amount(getattr(line, column), line.kind, exponent):>20}" for column in _COLUMNS
+                f"{_amount(getattr(line, column), line.kind, exponent):>20}"
+                for column in AMOUNT_COLUMNS
             )
             yield f"{amounts}  {'  ' * line.level}{_label(line, company.language)}"
 

@@ -10,7 +10,7 @@ import psycopg
 from reports_pipeline.accounting.accounts import CLASSES_OF_ALL_MONTHS, AccountClass
 from reports_pipeline.accounting.periods import Month
 from resources.balance_snapshots import refresh_stale_snapshots
-from resources.tenants import UnknownTenantsError
+from resources.tenants import require_tenants
 
 # A class from this month on holds for all months.
 BEGINNING = Month(1900, 1)
@@ -162,11 +162,7 @@ def _refuse_undatable(*classes: AccountClass | None) -> None:
 
 
 def _accounts(connection: psycopg.Connection, tenant_id: str, month: Month) -> list[MappedAccount]:
-    known = connection.execute(
-        "select from ledger.companies where tenant_id = %s", [tenant_id]
-    ).fetchone()
-    if known is None:
-        raise UnknownTenantsError([tenant_id])
+    require_tenants(connection, [tenant_id])
     rows = connection.execute(
         """
         select account_code, name, account_class, mapped_from, mapped_by

@@ -17,7 +17,7 @@ import pandas as pd
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from reports_pipeline.accounting.accounts import AccountClass
+from reports_pipeline.accounting.accounts import INCOME_STATEMENT
 from reports_pipeline.accounting.books import SHOWN_MONTHS
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
@@ -125,7 +125,9 @@ def _perhaps_closed(tables: Mapping[str, pa.Table]) -> list[str]:
     met = movements.filter(movements["with_retained_earnings"])
     if met.num_rows == 0:
         return []
-    of_profit = accounts.filter(pc.is_in(accounts["account_class"], pa.array(_INCOME_STATEMENT)))
+    of_profit = accounts.filter(
+        pc.is_in(accounts["account_class"], pa.array(list(INCOME_STATEMENT)))
+    )
     met = met.join(of_profit, ["tenant_id", "account_code"], join_type="left semi")
     tenants: list[str] = met["tenant_id"].unique().to_pylist()
     return tenants
@@ -167,7 +169,6 @@ _SNAPSHOT_COLUMNS = [*_MOVEMENT_COLUMNS, "inflow", "outflow", "with_retained_ear
 _SNAPSHOT = ", ".join(_SNAPSHOT_COLUMNS)
 _SUMS = ", ".join(f"ledger.bigint_sum({column}) as {column}" for column in _MOVEMENT_COLUMNS)
 _FIRST_SHOWN = f"({{month}} - interval '{_SHOWN_BEFORE} months')::date"
-_INCOME_STATEMENT = [c for c in AccountClass if c.section.in_income_statement]
 
 _EXTRACTS = {
     "companies": """
@@ -359,7 +360,7 @@ _LEDGER_CHECKS = {
         ) entry
         join ledger.journal_lines line using (tenant_id, posted_on, entry_id)
         join ledger.accounts_in({{tenants}}, {{month}}) using (tenant_id, account_code)
-        where account_class = any('{{{{{",".join(_INCOME_STATEMENT)}}}}}')
+        where account_class = any('{{{{{",".join(sorted(INCOME_STATEMENT))}}}}}')
         order by tenant_id, posted_on, entry_id, line_no
         """,
 }

@@ -8,12 +8,10 @@ from dataclasses import dataclass
 
 import psycopg
 
-from reports_pipeline.accounting.accounts import RETAINED_EARNINGS, AccountClass
+from reports_pipeline.accounting.accounts import INCOME_STATEMENT, RETAINED_EARNINGS
 from reports_pipeline.accounting.journal import EntryKind, EntryStatus
 from reports_pipeline.accounting.periods import Month
 from resources.balance_snapshots import refresh_stale_snapshots
-
-_INCOME_STATEMENT = frozenset(c for c in AccountClass if c.section.in_income_statement)
 
 _EntryKey = tuple[str, datetime.date, int]  # tenant_id, posted_on, entry_id
 
@@ -107,7 +105,7 @@ def _require_closing(connection: psycopg.Connection, key: _EntryKey) -> None:
         [tenant_id, *key],
     ).fetchall()
     classes = {account_class for _, account_class in rows}
-    if not classes & _INCOME_STATEMENT:
+    if not classes & INCOME_STATEMENT:
         raise NotAClosingEntryError(
             "the entry is on no account of the income statement, so it closes none"
         )
@@ -115,7 +113,7 @@ def _require_closing(connection: psycopg.Connection, key: _EntryKey) -> None:
         raise NotAClosingEntryError(
             "the entry is on no account of 利益剰余金, to which closing carries the profit"
         )
-    closed = _INCOME_STATEMENT | RETAINED_EARNINGS
+    closed = INCOME_STATEMENT | RETAINED_EARNINGS
     if others := [code for code, account_class in rows if account_class not in closed]:
         raise NotAClosingEntryError(
             f"the entry is on {', '.join(others)} too, which the balance sheet would lose with it: "

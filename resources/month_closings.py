@@ -10,7 +10,7 @@ from dataclasses import dataclass
 import psycopg
 
 from reports_pipeline.accounting.periods import Month
-from resources.tenants import UnknownTenantsError
+from resources.tenants import require_tenants
 
 
 @dataclass(frozen=True, slots=True)
@@ -142,15 +142,7 @@ class MonthClosings:
         """A transaction that no other closing or reopening runs beside."""
         with psycopg.connect(self._url) as connection:
             connection.execute("select pg_advisory_xact_lock(hashtext('month_closings'))")
-            unknown = connection.execute(
-                """
-                select tenant_id from unnest(%s::text[]) as tenant_id
-                where tenant_id not in (select tenant_id from ledger.companies)
-                """,
-                [list(tenant_ids)],
-            ).fetchall()
-            if unknown:
-                raise UnknownTenantsError([row[0] for row in unknown])
+            require_tenants(connection, tenant_ids)
             yield connection
 
 

@@ -26,6 +26,20 @@ class UnknownTenantsError(LookupError):
         super().__init__(f"no such tenants: {', '.join(tenant_ids)}")
 
 
+def require_tenants(connection: psycopg.Connection, tenant_ids: Collection[str]) -> None:
+    """Make sure that all of them are companies of the ledger, active or not.
+
+    Raises:
+        UnknownTenantsError: some are not; in the order given.
+    """
+    rows = connection.execute(
+        "select tenant_id from ledger.companies where tenant_id = any(%s)", [list(tenant_ids)]
+    )
+    known = {tenant_id for (tenant_id,) in rows}
+    if unknown := [tenant_id for tenant_id in tenant_ids if tenant_id not in known]:
+        raise UnknownTenantsError(unknown)
+
+
 class Tenants:
     """Reads `ledger.companies` and `ledger.contacts`."""
 
@@ -67,8 +81,8 @@ class Tenants:
         Raises:
             UnknownTenantsError: some are not.
         """
-        if unknown := sorted(set(tenant_ids) - self.names(tenant_ids).keys()):
-            raise UnknownTenantsError(unknown)
+        with psycopg.connect(self._url) as connection:
+            require_tenants(connection, sorted(set(tenant_ids)))
 
     def currencies(self, tenant_ids: Collection[str]) -> dict[str, str]:
         """The companies' currencies, ISO 4217."""

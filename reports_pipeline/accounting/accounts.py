@@ -176,6 +176,7 @@ _CLASS_SECTIONS = {
     AccountClass.INCOME_TAXES: Section.INCOME_TAXES,
 }
 
+INCOME_STATEMENT = frozenset(c for c in AccountClass if c.section.in_income_statement)
 # 利益剰余金, of which 損益振替 makes the year's profit a part.
 RETAINED_EARNINGS = frozenset(
     {AccountClass.OTHER_RETAINED_EARNINGS, AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD}

@@ -15,6 +15,7 @@ import pandas as pd
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import (
+    COMPANY_ON_DOCUMENTS,
     Claim,
     Company,
     LineKind,
@@ -26,19 +27,7 @@ from reports_pipeline.accounting.reports import (
 from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 from reports_pipeline.accounting.statements import trend_matrix
 
-# Documents show neither the company's time zone nor its plan.
-_COMPANY_ON_DOCUMENTS = attrgetter(
-    "tenant_id",
-    "name",
-    "language",
-    "currency",
-    "fiscal_year_start",
-    "month_start",
-    "month_end",
-    "consumption_tax_basis",
-    "display_unit",
-    "closed",
-)
+_company_on_documents = attrgetter(*COMPANY_ON_DOCUMENTS)
 
 
 def tenant_reports(
@@ -79,7 +68,7 @@ def numbers_hash(reports: TenantReports) -> str:
     Reports with the same hash need no new revision and no mail.
     """
     shown = [
-        _COMPANY_ON_DOCUMENTS(reports.company),
+        _company_on_documents(reports.company),
         str(reports.month),
         [
             [statement.kind, list(map(_values(StatementLine), statement.lines))]

@@ -8,6 +8,7 @@ from typing import TypeVar
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import (
+    COMPANY_ON_DOCUMENTS,
     Claim,
     Company,
     LineChange,
@@ -21,12 +22,7 @@ from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 COMPANY = "company"
 EXPENSE_CLAIMS = "expense_claims"
 
-# Documents show neither where a company's clock is nor what it pays for.
-_COMPANY_FACTS = [
-    field.name
-    for field in fields(Company)
-    if field.name not in ("tenant_id", "time_zone", "plan", "closed")
-]
+_COMPANY_FACTS = [name for name in COMPANY_ON_DOCUMENTS if name not in ("tenant_id", "closed")]
 _CLAIM_COLUMNS = [field.name for field in fields(Claim) if field.name != "claim_id"]
 
 # For an account's line the heading above it, since an account may be among receipts and among

@@ -88,6 +88,21 @@ class Company:
     closed: bool  # False: the month is provisional
 
 
+# What documents show of the company: neither its time zone nor its plan.
+COMPANY_ON_DOCUMENTS = (
+    "tenant_id",
+    "name",
+    "language",
+    "currency",
+    "fiscal_year_start",
+    "month_start",
+    "month_end",
+    "consumption_tax_basis",
+    "display_unit",
+    "closed",
+)
+
+
 @dataclass(frozen=True, slots=True)
 class LineChange:
     """A figure or text that documents show otherwise than those of an earlier revision did.

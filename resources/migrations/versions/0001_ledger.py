@@ -419,30 +419,22 @@ def upgrade() -> None:
                 group by tenant_id, date_trunc('month', posted_on)
             ) days order by 1, 2
             on conflict (tenant_id, month) do update set month = excluded.month;
-            if tg_op = 'UPDATE' then -- perhaps of the date
-                insert into ledger.stale_snapshots
-                select distinct tenant_id, ledger.month_of(tenant_id, unnest(array[first, last]))
-                from (
-                    select tenant_id, min(posted_on) as first, max(posted_on) as last from replaced
-                    group by tenant_id, date_trunc('month', posted_on)
-                ) days order by 1, 2
-                on conflict (tenant_id, month) do update set month = excluded.month;
-            end if;
             return null;
         end $$
         """
     )
-    for table, event, changed in (
-        ("journal_lines", "insert", "new table as changed"),
-        ("journal_lines", "update", "new table as changed old table as replaced"),
-        ("journal_lines", "delete", "old table as changed"),
-        ("balance_snapshots", "insert", "new table as changed"),
-        ("balance_snapshots", "update", "new table as changed"),
-        ("balance_snapshots", "delete", "old table as changed"),
+    for table, event, rows in (
+        ("journal_lines", "insert", "new"),
+        ("journal_lines", "update", "new"),
+        ("journal_lines", "update", "old"),  # perhaps of the date
+        ("journal_lines", "delete", "old"),
+        ("balance_snapshots", "insert", "new"),
+        ("balance_snapshots", "update", "new"),
+        ("balance_snapshots", "delete", "old"),
     ):
         op.execute(
-            f"create trigger mark_stale_after_{event} after {event} on ledger.{table} "
-            f"referencing {changed} for each statement "
+            f"create trigger mark_{rows}_stale_after_{event} after {event} on ledger.{table} "
+            f"referencing {rows} table as changed for each statement "
             "execute function ledger.mark_stale_snapshots()"
         )
     # Another closing day makes all of a tenant's snapshots doubtful, and those of new months.

@@ -3,7 +3,7 @@ PYTHON ?= python3
 BIN := .venv/bin
 LOCK := --quiet --universal --python-version 3.11 --generate-hashes --no-strip-extras --no-emit-index-url
 
-.PHONY: demo dev test check bench lock
+.PHONY: demo dev test check proof bench lock
 
 demo: .venv/runtime ## a month of 12 sample tenants: documents and mails under var/
 	$(BIN)/reports demo
@@ -20,6 +20,9 @@ check: .venv/development
 	$(BIN)/mypy
 	$(BIN)/lint-imports
 	$(BIN)/reports exec -- dagster definitions validate -m reports_pipeline.definitions
+
+proof: .venv/development ## of delivery, at length: about an hour
+	PROOF_TENANTS=200 PROOF_SEEDS=500 $(BIN)/python -m pytest tests/proofs
 
 bench: .venv/development
 	$(BIN)/python -m benchmarks.stages

@@ -109,6 +109,7 @@ def _delivery(
     contacts: list[Contact],
 ) -> Delivery:
     company = report.company
+    # A plan may add copies in a second language; they follow.
     names = [*PDF_NAMES, *WORKBOOK_NAMES]
     lacking = set(names) - {document.name for document in documents}
     if lacking:
@@ -133,10 +134,16 @@ def _delivery(
         ),
         documents=tuple(
             DocumentReference(d.name, d.file_name, d.object_key, d.sha256, d.media_type)
-            for d in sorted(documents, key=lambda document: names.index(document.name))
+            for d in sorted(documents, key=lambda document: _place(document, names))
         ),
         recipients=tuple(Recipient(contact.name, contact.email) for contact in contacts),
     )
+
+
+def _place(document: StoredDocument, names: Sequence[str]) -> tuple[int, str]:
+    """Where a document stands among the attachments: by these names, the others by their own."""
+    name = document.name
+    return names.index(name) if name in names else len(names), name
 
 
 def _figures(report: TenantReports) -> tuple[KeyFigure, ...]:

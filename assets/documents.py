@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import hashlib
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import dagster as dg
@@ -13,33 +14,57 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailure, Ten
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
+from reports_pipeline.documents.branding import Branding, BrandingError
 from reports_pipeline.documents.bundle import (
-    PDF_NAMES,
-    WORKBOOK_NAMES,
+    PDF_TYPE,
+    WORKBOOK_TYPE,
     Document,
     render_pdfs,
     render_workbooks,
 )
+from reports_pipeline.documents.catalogs import LANGUAGES, catalog
+from resources.brandings import Brandings
 from resources.document_store import DocumentConflictError, DocumentStore
+from resources.notifier import Notice, Notifier, Severity
 from resources.report_register import ReportRegister, StoredDocument
 
-Renderer = Callable[[TenantReports, str], Sequence[Document]]
+# An operator needs examples; the materializations name every tenant.
+_MOST_SHOWN = 50
+
+Renderer = Callable[[TenantReports, str, Branding], Sequence[Document]]
 
 
 def report_pdfs(
-    work: StageWork, *, document_store: DocumentStore, report_register: ReportRegister
+    work: StageWork,
+    *,
+    document_store: DocumentStore,
+    report_register: ReportRegister,
+    brandings: Brandings,
+    notifier: Notifier,
 ) -> StageResult:
     """Four per month and tenant, as PDF: 損益計算書, 貸借対照表, 経費分析, and, in one,
-    キャッシュフロー概要 and キャッシュ・フロー計算書（間接法）.
+    キャッシュフロー概要 and キャッシュ・フロー計算書（間接法）. A plan may add copies in a second
+    language.
     """
-    return _documents(work, document_store, report_register, render_pdfs, PDF_NAMES)
+    return _documents(
+        work, document_store, report_register, brandings, notifier, render_pdfs, PDF_TYPE
+    )
 
 
 def report_workbooks(
-    work: StageWork, *, document_store: DocumentStore, report_register: ReportRegister
+    work: StageWork,
+    *,
+    document_store: DocumentStore,
+    report_register: ReportRegister,
+    brandings: Brandings,
+    notifier: Notifier,
 ) -> StageResult:
-    """Three per month and tenant: 損益計算書, 貸借対照表 and 経費精算一覧 as Excel workbooks."""
-    return _documents(work, document_store, report_register, render_workbooks, WORKBOOK_NAMES)
+    """Three per month and tenant: 損益計算書, 貸借対照表 and 経費精算一覧 as Excel workbooks. A
+    plan may add copies in a second language.
+    """
+    return _documents(
+        work, document_store, report_register, brandings, notifier, render_workbooks, WORKBOOK_TYPE
+    )
 
 
 def documents_folder(tenant_id: str, month: Month, revision: int) -> str:
@@ -51,26 +76,48 @@ def _documents(
     work: StageWork,
     document_store: DocumentStore,
     report_register: ReportRegister,
+    brandings: Brandings,
+    notifier: Notifier,
     render: Renderer,
-    names: Sequence[str],
+    media_type: str,
 ) -> StageResult:
-    """Render and store the documents of each tenant, unless its revision has them already."""
+    """Render and store the documents of each tenant, unless its revision has some already.
+
+    What is stored may have been sent, so newer code, another branding or another plan never
+    replaces it. A branding that cannot be used leaves the tenant with the house's look, and
+    operators with a notice.
+    """
     reports = reports_by_tenant(work, document_store, report_register)
-    stored = report_register.documents(work.month, work.tenant_ids)
+    registered = report_register.documents(work.month, work.tenant_ids)
+    stored = {
+        tenant_id: [
+            document
+            for document in registered.get((tenant_id, report.revision), [])
+            if document.media_type == media_type
+        ]
+        for tenant_id, (report, _) in reports.items()
+    }
+    lacking = [tenant_id for tenant_id, documents in stored.items() if not documents]
+    looks, faults = brandings.of(lacking, work.month)
     added: list[StoredDocument] = []
+    fallen_back: dict[str, BrandingError] = {}
 
     def make(tenant_id: str) -> Artefact:
         report, _ = reports[tenant_id]
-        of_revision = stored.get((tenant_id, report.revision), [])
-        documents = [document for document in of_revision if document.name in names]
-        # What is stored may have been sent, so newer rendering code never replaces it.
-        if len(documents) < len(names):
-            documents = _store(report, render, document_store)
+        documents = stored[tenant_id]
+        metadata: dict[str, dg.MetadataValue] = {}
+        if not documents:
+            documents = _store(report, looks[tenant_id], render, document_store)
             added.extend(documents)
+            if tenant_id in faults:
+                fallen_back[tenant_id] = faults[tenant_id]
+                metadata["branding_fault"] = dg.MetadataValue.text(faults[tenant_id].text("ja"))
         return Artefact(
             documents_folder(tenant_id, work.month, report.revision),
             {
                 "revision": dg.MetadataValue.int(report.revision),
+                "branding_version": dg.MetadataValue.int(documents[0].branding_version),
+                **metadata,
                 **{
                     d.name: dg.MetadataValue.url(document_store.link(d.object_key))
                     for d in documents
@@ -80,7 +127,37 @@ def _documents(
 
     result = for_each_tenant(work, make)
     report_register.record(added, work.run_id)
+    if fallen_back:
+        _notify(work, notifier, fallen_back)
     return result
+
+
+def _notify(work: StageWork, notifier: Notifier, faults: Mapping[str, BrandingError]) -> None:
+    """Tell operators whose branding cannot be used; not telling them stops no report."""
+    count = len(faults)
+    # Both stages of a run find the same tenants, and one notice will do.
+    tenants = hashlib.sha256("\n".join(sorted(faults)).encode()).hexdigest()[:16]
+    body = {}
+    for language in LANGUAGES:
+        lines = [f"{tenant_id}: {fault.text(language)}" for tenant_id, fault in faults.items()]
+        shown = lines[:_MOST_SHOWN] + (["…"] if count > _MOST_SHOWN else [])
+        advice = catalog(language).text("notice.branding_advice")
+        body[language] = "\n".join([*shown, "", advice])
+    notice = Notice(
+        key=f"branding-unusable_{work.month}_{work.run_id}_{tenants}",
+        severity=Severity.WARNING,
+        title={
+            language: catalog(language).text(
+                "notice.branding_unusable", month=work.month, count=count
+            )
+            for language in LANGUAGES
+        },
+        body=body,
+    )
+    try:
+        notifier.notify(notice)
+    except Exception as error:
+        work.log.error(f"notice {notice.key} not written: {error!r}")
 
 
 def reports_by_tenant(
@@ -106,13 +183,13 @@ def reports_by_tenant(
 
 
 def _store(
-    report: TenantReports, render: Renderer, document_store: DocumentStore
+    report: TenantReports, branding: Branding, render: Renderer, document_store: DocumentStore
 ) -> list[StoredDocument]:
     tenant_id = report.company.tenant_id
     footer = reference(delivery_id(tenant_id, report.month, report.revision))
     folder = documents_folder(tenant_id, report.month, report.revision)
     stored = []
-    for document in render(report, footer):
+    for document in render(report, footer, branding):
         key = f"{folder}/{document.name}"
         try:
             document_store.put(key, document.content)
@@ -134,6 +211,7 @@ def _store(
                 media_type=document.media_type,
                 sha256=document.sha256,
                 bytes=len(document.content),
+                branding_version=branding.version,
             )
         )
     return stored

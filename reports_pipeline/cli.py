@@ -17,7 +17,9 @@ import dagster as dg
 from assets.monthly_reports import STAGES
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounts_cli import accounts
+from reports_pipeline.branding_cli import branding_commands
 from reports_pipeline.command_line import MONTH, month_option, tenants_option
+from reports_pipeline.deliveries_cli import delivery_commands
 from reports_pipeline.delivery.states import SENT
 from reports_pipeline.documents.catalogs import failure_text
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
@@ -56,6 +58,8 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(accounts)
+main.add_command(branding_commands)
+main.add_command(delivery_commands)
 main.add_command(ledger)
 main.add_command(month_commands)
 main.add_command(show_statement)

@@ -12,6 +12,11 @@
 | REPORTS_VERIFIED_TENANTS_PER_RUN | tenants of a run whose figures Beancount computes too | 1 |
 | REPORTS_DOCUMENT_LINKS | address under which documents open in a browser | http://127.0.0.1:3001 |
 | REPORTS_MAIL_FROM | sender of the mails | FinanceFlow <reports@financeflow.example> |
+| REPORTS_MAILER | `outbox`, the URL of a relay, or `ses:` and a configuration set | outbox |
+| REPORTS_MAILS_PER_SECOND | of all runs together; 0: what SES allows, 10 to a relay | 0 |
+| REPORTS_FEEDBACK_QUEUE | URL of the SQS queue with SES's events of our mails | none |
+
+A relay is `smtps://user:password@host` (TLS), `smtp://…` (STARTTLS) or `smtp+plain://…`.
 
 Reports need to read the ledger only. Commands that change it (`reports ledger`, `accounts map`,
 `month close` and `reopen`) need REPORTS_LEDGER_URL to name its primary.
@@ -24,7 +29,7 @@ import contextlib
 import functools
 import os
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.policy import EmailPolicy
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -35,21 +40,28 @@ from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import MailSettings, recipient_address
 from reports_pipeline.tokyo import this_month
 from resources.accounting_engines import BeancountEngine
+from resources.brandings import Brandings
 from resources.database import EmbeddedPostgres, create_database, upgrade_schema
 from resources.delivery_register import DeliveryRegister, PostgresDeliveryRegister
 from resources.document_store import DocumentStore, LocalDocumentStore
+from resources.feedback_queue import FeedbackQueue, NoFeedback, SqsFeedbackQueue, sqs_client
 from resources.journal import Journals
 from resources.launches import Launches
 from resources.ledger import Ledger, PostgresLedger
 from resources.mailer import Mailer, OutboxMailer
 from resources.notifier import FolderNotifier, Notifier
 from resources.report_register import ReportRegister
+from resources.send_rate import PostgresSendRate
+from resources.ses_mailer import SesMailer, send_rate_of_account, ses_client
+from resources.smtp_mailer import Relay, SmtpMailer
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
 from resources.verification import StatementVerifier
 
 # 5,000 tenants times 18 months stay below the 100,000 partitions that Dagster advises at most.
 _MONTHS_IN_WINDOW = 18
+_SES = "ses:"
+_MAILS_PER_SECOND_TO_A_RELAY = 10
 _URL_SCHEMES = {
     "REPORTS_DATABASE_URL": ("postgresql://",),
     "REPORTS_LEDGER_URL": ("postgresql://",),
@@ -75,6 +87,9 @@ class Settings:
     verified_tenants_per_run: int
     document_links: str
     mail_from: str
+    mailer: str = field(repr=False)  # perhaps with a password
+    feedback_queue: str | None  # URL
+    mails_per_second: int  # 0: what the account may, or what is usual with a relay
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] | None = None) -> Settings:
@@ -108,6 +123,16 @@ class Settings:
         mail_from = read.get("REPORTS_MAIL_FROM") or "FinanceFlow <reports@financeflow.example>"
         if not _is_mail_address(mail_from):
             raise SettingError(f"REPORTS_MAIL_FROM: not one mail address: {mail_from!r}")
+        mailer = read.get("REPORTS_MAILER") or "outbox"
+        if mailer != "outbox" and not mailer.removeprefix(_SES):
+            raise SettingError("REPORTS_MAILER: ses: must be followed by a configuration set")
+        if mailer != "outbox" and not mailer.startswith(_SES):
+            try:
+                Relay.of_url(mailer)
+            except ValueError as error:
+                raise SettingError(
+                    f"REPORTS_MAILER: outbox, ses:…, or a URL that {error}"
+                ) from None
         return cls(
             home=Path(read.get("REPORTS_HOME") or "var").resolve(),
             database_url=read.get("REPORTS_DATABASE_URL") or None,
@@ -118,6 +143,9 @@ class Settings:
             verified_tenants_per_run=verified_tenants_per_run,
             document_links=document_links,
             mail_from=mail_from,
+            mailer=mailer,
+            feedback_queue=read.get("REPORTS_FEEDBACK_QUEUE") or None,
+            mails_per_second=_whole_number(read, "REPORTS_MAILS_PER_SECOND", default=0, least=0),
         )
 
 
@@ -191,6 +219,9 @@ class LocalEnvironment:
     def stage_outcomes(self) -> StageOutcomes:
         return StageOutcomes(self.database_url)
 
+    def brandings(self) -> Brandings:
+        return Brandings(self.database_url)
+
     def report_register(self) -> ReportRegister:
         return ReportRegister(self.database_url)
 
@@ -223,7 +254,26 @@ class LocalEnvironment:
         return MailSettings(mail_from=self.settings.mail_from)
 
     def mailer(self) -> Mailer:
-        return OutboxMailer(self.outbox_folder)
+        mailer = self.settings.mailer
+        if mailer == "outbox":
+            return OutboxMailer(self.outbox_folder)
+        per_second = self.settings.mails_per_second
+        if mailer.startswith(_SES):
+            client = ses_client()
+            rate = PostgresSendRate(
+                self.database_url, "ses", per_second or send_rate_of_account(client)
+            )
+            return SesMailer(client, rate, configuration_set=mailer.removeprefix(_SES))
+        relay = Relay.of_url(mailer)
+        rate = PostgresSendRate(
+            self.database_url, relay.host, per_second or _MAILS_PER_SECOND_TO_A_RELAY
+        )
+        return SmtpMailer(relay, rate)
+
+    def feedback_queue(self) -> FeedbackQueue:
+        if self.settings.feedback_queue is None:
+            return NoFeedback()
+        return SqsFeedbackQueue(sqs_client(), self.settings.feedback_queue)
 
     def notifier(self) -> Notifier:
         return FolderNotifier(self.settings.home / "notices")

@@ -53,6 +53,7 @@ from resources.tenant_calendars import TenantCalendars, TenantMonth
 
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
 _NAMED_ADDRESS = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<email>[^<>]*)>")
+_NO_COPY = "none"
 _FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -160,6 +161,7 @@ class _TenantOptions:
     consumption_tax_basis: str | None
     display_unit: str | None
     plan: str | None
+    copy_language: str | None
     contacts: tuple[str, ...]
     close_through: Month | None
     replace: bool
@@ -195,6 +197,11 @@ def _tenant_options(command: _Command) -> _Command:
                 "--display-unit", type=click.Choice(["one", "thousand"]), help="thousand: 千円."
             ),
             click.option("--plan", type=click.Choice(["light", "standard", "premium"])),
+            click.option(
+                "--copy-language",
+                type=click.Choice(["ja", "en", _NO_COPY]),
+                help="Of the copy that the premium plan adds.",
+            ),
             click.option(
                 "--contact",
                 "contacts",
@@ -297,12 +304,16 @@ def _settings(
         if name in known and value is not None
     }
     settings = dataclasses.replace(settings, **given)
+    if settings.copy_language == _NO_COPY:
+        settings = dataclasses.replace(settings, copy_language=None)
     if not settings.name or text_fault(settings.name):
         raise click.BadParameter("a name without control characters", param_hint="--name")
     if not re.fullmatch("[A-Z]{3}", settings.currency):
         raise click.BadParameter("three capital letters", param_hint="--currency")
     if settings.time_zone not in available_timezones():
         raise click.BadParameter("not a time zone", param_hint="--time-zone")
+    if settings.copy_language == settings.language:
+        raise click.BadParameter("the documents are in it already", param_hint="--copy-language")
     return settings
 
 

@@ -1,18 +1,30 @@
-"""What watches: new tenants, launches that lack runs, runs that failed."""
+"""What watches: new tenants, launches that lack runs, runs that failed, mails that came back."""
 
+import time
 from collections.abc import Iterator
 from typing import Any, cast
 
 import dagster as dg
 
 from assets.partitions import TENANTS
+from reports_pipeline.delivery.errors import LostClaimError
+from reports_pipeline.delivery.feedback import (
+    Feedback,
+    FeedbackError,
+    FeedbackKind,
+    parse_ses_event,
+)
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog
 from reports_pipeline.launching import MONTH_TAG, missing_partitions, missing_runs
+from resources.delivery_register import DeliveryRegister
+from resources.feedback_queue import FeedbackQueue
 from resources.launches import Launches
 from resources.notifier import Notice, Notifier, Severity
 from resources.tenants import Tenants
 
 _MOST_TENANTS_SHOWN = 50
+# A tick of a sensor that takes longer than a minute is given up by Dagster.
+_FEEDBACK_SECONDS = 40
 
 
 @dg.sensor(
@@ -115,3 +127,67 @@ def _failed_tenants(context: dg.RunFailureSensorContext) -> Iterator[dict[str, A
         failure = event.step_failure_data.user_failure_data
         if failure is not None and "failed_tenants" in failure.metadata:
             yield from cast("list[dict[str, Any]]", failure.metadata["failed_tenants"].value)
+
+
+@dg.sensor(
+    name="delivery_feedback_sensor",
+    minimum_interval_seconds=30,
+    default_status=dg.DefaultSensorStatus.RUNNING,
+    description="Registers what the mail provider reports: delivered, bounced, complained about.",
+)
+def delivery_feedback_sensor(
+    context: dg.SensorEvaluationContext,
+    feedback_queue: dg.ResourceParam[FeedbackQueue],
+    delivery_register: dg.ResourceParam[DeliveryRegister],
+    tenants: dg.ResourceParam[Tenants],
+    notifier: dg.ResourceParam[Notifier],
+) -> dg.SkipReason:
+    recorded = left = 0
+    stop = time.monotonic() + _FEEDBACK_SECONDS
+    while time.monotonic() < stop and (events := feedback_queue.receive()):
+        settled = []
+        for event in events:
+            try:
+                feedback = parse_ses_event(event.text)
+                is_ours = delivery_register.record(feedback)
+            except (FeedbackError, LostClaimError) as error:
+                context.log.warning(f"left in the queue: {error}")
+                continue
+            if is_ours and feedback.suppresses:
+                # Before the event is settled, so that it cannot be lost; it is told once.
+                notifier.notify(_returned_notice(feedback, delivery_register, tenants))
+            settled.append(event)
+        feedback_queue.settle(settled)
+        recorded += len(settled)
+        left += len(events) - len(settled)
+        if not settled:
+            break  # only what comes again later is left
+    return dg.SkipReason(f"{recorded} events of mails, {left} left in the queue.")
+
+
+def _returned_notice(
+    feedback: Feedback, delivery_register: DeliveryRegister, tenants: Tenants
+) -> Notice:
+    """A task for an operator: reach the company in another way. No addresses: they are personal
+    data, which the register keeps."""
+    contacts = tenants.contacts([feedback.tenant_id]).get(feedback.tenant_id, [])
+    suppressed = delivery_register.suppressed([contact.email for contact in contacts])
+    others = [c.name for c in contacts if c.email.lower() not in suppressed]
+    kind = "complained" if feedback.kind is FeedbackKind.COMPLAINT else "bounced"
+
+    def text(msgid: str, language: str) -> str:
+        return catalog(language).text(
+            msgid,
+            tenant_id=feedback.tenant_id,
+            month=feedback.month,
+            recipient_no=feedback.recipient_no,
+            reason=feedback.reason,
+            others=", ".join(others) or "—",
+        )
+
+    return Notice(
+        key=f"mail-{kind}_{feedback.delivery_id[:16]}_{feedback.recipient_no}",
+        severity=Severity.WARNING,
+        title={language: text(f"notice.mail_{kind}", language) for language in LANGUAGES},
+        body={language: text("notice.mail_returned", language) for language in LANGUAGES},
+    )

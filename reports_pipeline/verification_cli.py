@@ -14,28 +14,25 @@ from typing import Any
 
 import click
 
-from reports_pipeline.accounting.assembly import numbers_hash, tenant_reports
-from reports_pipeline.accounting.extract_failures import extract_failures
+from reports_pipeline.accounting.assembly import numbers_hash
 from reports_pipeline.accounting.failures import TenantFailure
-from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
+from reports_pipeline.accounting.ledger import LedgerExtract
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineKind, StatementLine, TenantReports
 from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
-from reports_pipeline.accounting.statements import build_statements
 from reports_pipeline.command_line import month_option, tenant_option, tenants_option
-from reports_pipeline.documents.catalogs import catalog, failure_text
+from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.formats import NOTHING, format_amount
 from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.fresh_reports import coded_text, fresh_reports
 from resources.accounting_engines import (
     AccountingEngine,
     BeancountEngine,
     EngineNotInstalledError,
     HledgerEngine,
 )
-from resources.batch_files import of_tenants
 from resources.journal import Journals
-from resources.ledger import Ledger
 from resources.transient_errors import TRANSIENT_ERRORS
 from resources.verification import StatementVerifier, Verdict, in_drawn_order
 
@@ -54,10 +51,10 @@ def show_statement(
     environment: LocalEnvironment, tenant_id: str, month: Month, as_json: bool
 ) -> None:
     """Print every line of a tenant's statements, computed afresh from the ledger."""
-    _, found = _reports(environment.ledger(), month, [tenant_id])
+    _, found = fresh_reports(environment.ledger(), month, [tenant_id])
     made = found[tenant_id]
     if isinstance(made, TenantFailure):
-        raise click.ClickException(_failure(made))
+        raise click.ClickException(coded_text(made))
     if as_json:
         click.echo(json.dumps(_statement_document(made), ensure_ascii=False, indent=1))
     else:
@@ -122,37 +119,6 @@ def verify_month(
         counts = Counter(map(_result, verdicts))
         click.echo(", ".join(f"{count} {result}" for result, count in counts.items()))
     sys.exit(1 if any(_result(verdict) != "ok" for verdict in verdicts) else 0)
-
-
-def _reports(
-    ledger: Ledger, month: Month, tenant_ids: Sequence[str]
-) -> tuple[LedgerExtract, dict[str, TenantReports | TenantFailure]]:
-    """What the ledger says now; and the statements, or why there are none, by tenant.
-
-    The identities are not asked for: whoever wonders why they do not hold needs to see the lines.
-
-    Raises:
-        click.ClickException: a tenant id is malformed.
-    """
-    try:
-        extract, found = ledger.extract(month, tenant_ids)
-    except ValueError as error:
-        raise click.ClickException(str(error)) from None
-    made: dict[str, TenantReports | TenantFailure] = {}
-    for failure in [*found, *extract_failures(extract)]:
-        made.setdefault(failure.tenant_id, failure)
-    sound = [tenant_id for tenant_id in tenant_ids if tenant_id not in made]
-    if sound:
-        tables = {name: of_tenants(getattr(extract, name), sound) for name in EXTRACT_TABLES}
-        extract = LedgerExtract(month, **tables)
-        statements = build_statements(extract)
-        for reports in tenant_reports(month, extract.companies, extract.claims, statements):
-            made[reports.company.tenant_id] = reports
-    return extract, made
-
-
-def _failure(failure: TenantFailure) -> str:
-    return f"{failure.code}: {failure_text(failure, 'ja')}"
 
 
 def _label(line: StatementLine, language: str) -> str:
@@ -245,7 +211,7 @@ def _verdicts(
         tenant_id: str, made: TenantReports | TenantFailure, extract: LedgerExtract
     ) -> Verdict:
         if isinstance(made, TenantFailure):
-            return Verdict(tenant_id, engine.name, _failure(made))
+            return Verdict(tenant_id, engine.name, coded_text(made))
         try:
             return verifier.verdict(made, extract)
         except TRANSIENT_ERRORS as error:  # whoever typed the command tries again
@@ -254,7 +220,7 @@ def _verdicts(
     with ThreadPoolExecutor(os.cpu_count()) as pool:
         for first in range(0, len(tenant_ids), _TENANTS_A_BATCH):
             batch = tenant_ids[first : first + _TENANTS_A_BATCH]
-            extract, found = _reports(ledger, month, batch)
+            extract, found = fresh_reports(ledger, month, batch)
             made = [found[tenant_id] for tenant_id in batch]
             yield from pool.map(verdict, batch, made, itertools.repeat(extract))
 

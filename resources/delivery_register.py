@@ -8,10 +8,10 @@ from __future__ import annotations
 
 import datetime
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import asdict, replace
-from typing import Any, Self
+from typing import Self
 
 import psycopg
 from psycopg.rows import DictRow, dict_row
@@ -20,22 +20,20 @@ from psycopg.types.json import Jsonb
 from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import (
-    ChangedFigure,
     Delivery,
     DeliveryMessage,
-    DocumentReference,
-    KeyFigure,
-    Letter,
-    LetterCorrection,
     Recipient,
     RegisteredDelivery,
 )
 from reports_pipeline.delivery.errors import (
     CorrectionPendingError,
+    DeliveryHeldError,
     LostClaimError,
     RevisionConflictError,
 )
-from reports_pipeline.delivery.states import MAYBE_SENT, WAITING, DeliveryState, check_move
+from reports_pipeline.delivery.feedback import Feedback, moves_of
+from reports_pipeline.delivery.states import HELD, MAYBE_SENT, SENT, WAITING, DeliveryState
+from resources.delivery_records import message_of, move, read_deliveries, suppressed_addresses
 
 
 class DeliveryRegister(ABC):
@@ -53,14 +51,17 @@ class DeliveryRegister(ABC):
         Letter and documents stay as they were entered first. Recipients follow the contacts as
         long as nothing may have gone out; after that nobody is added, so that repeating an old
         month mails nobody. Who is no longer a contact is blocked. What was blocked starts again
-        in BUILT, but an address that was refused stays blocked. An address gets one message,
+        in BUILT, but an address that was refused stays blocked, and a suppressed one is blocked as
+        long as it is suppressed. An address gets one message,
         however often it is listed. A claim whose lease has run out goes back to READY, a post whose
         outcome is 15 minutes overdue is UNKNOWN, and what
         has not gone out of earlier revisions is superseded.
 
         Raises:
             RevisionConflictError: the revision has other numbers, or a newer one is registered.
-            CorrectionPendingError: a mail of an earlier revision may have gone out.
+            CorrectionPendingError: a mail of an earlier revision went out and nobody has approved
+                this one, or it may have gone out and nobody has dealt with that.
+            DeliveryHeldError: a person holds the tenant's mails.
             LostClaimError: another process moved one of the messages meanwhile.
         """
 
@@ -80,7 +81,11 @@ class DeliveryRegister(ABC):
 
     @abstractmethod
     def claim(self, message: DeliveryMessage) -> DeliveryMessage:
-        """READY → CLAIMED, for as long as the lease."""
+        """READY → CLAIMED, for as long as the lease.
+
+        Raises:
+            DeliveryHeldError: a person holds the tenant's mails.
+        """
 
     @abstractmethod
     def begin_posting(self, message: DeliveryMessage) -> DeliveryMessage:
@@ -103,6 +108,22 @@ class DeliveryRegister(ABC):
         self, messages: Sequence[DeliveryMessage], code: FailureCode, reason: str
     ) -> list[DeliveryMessage]:
         """Waiting or POSTING → BLOCKED: certainly nothing went out, and nothing will as it is."""
+
+    @abstractmethod
+    def suppressed(self, addresses: Collection[str]) -> set[str]:
+        """Those of the addresses that get no mail any more, in small letters."""
+
+    @abstractmethod
+    def record(self, feedback: Feedback) -> bool:
+        """Make of a message what an event says of it, and tell whether it is one of ours.
+
+        Again, or after a later event, it changes nothing. An address whose mails bounce for good,
+        or whose reader complains, is suppressed: it gets no mail any more.
+
+        Raises:
+            LostClaimError: the mail is being posted, so what becomes of it is not registered yet;
+                come again later.
+        """
 
 
 class PostgresDeliveryRegister(DeliveryRegister):
@@ -138,10 +159,10 @@ class PostgresDeliveryRegister(DeliveryRegister):
             self._free_expired_claims(connection, delivery)
             revisions = {
                 standing.revision: standing
-                for standing in self._read(connection, delivery.month, [delivery.tenant_id])
+                for standing in read_deliveries(connection, delivery.month, [delivery.tenant_id])
             }
             standing = revisions.pop(delivery.revision, None)
-            self._supersede(connection, revisions.values(), delivery.revision)
+            self._supersede(connection, revisions.values(), delivery)
             if standing is None:
                 self._enter(connection, delivery)
             elif standing.numbers_hash != delivery.numbers_hash:
@@ -150,18 +171,19 @@ class PostgresDeliveryRegister(DeliveryRegister):
                     "is registered with other numbers"
                 )
             self._follow_contacts(connection, delivery, standing.messages if standing else ())
-            return next(
-                found
-                for found in self._read(connection, delivery.month, [delivery.tenant_id])
-                if found.revision == delivery.revision
-            )
+            self._block_suppressed(connection, delivery)
+            registered = self._registered(connection, delivery)
+        # What is held is registered all the same.
+        with self._transaction() as connection:
+            _require_released(connection, delivery.tenant_id, delivery.month)
+        return registered
 
     def read(
         self, month: Month, tenant_ids: Collection[str]
     ) -> dict[str, tuple[RegisteredDelivery, ...]]:
         found: dict[str, tuple[RegisteredDelivery, ...]] = {}
         with self._transaction() as connection:
-            for delivery in self._read(connection, month, tenant_ids):
+            for delivery in read_deliveries(connection, month, tenant_ids):
                 found[delivery.tenant_id] = (*found.get(delivery.tenant_id, ()), delivery)
         return found
 
@@ -175,6 +197,11 @@ class PostgresDeliveryRegister(DeliveryRegister):
 
     def claim(self, message: DeliveryMessage) -> DeliveryMessage:
         with self._transaction() as connection:
+            [delivery] = connection.execute(
+                "select tenant_id, month from reporting.deliveries where delivery_id = %s",
+                [message.delivery_id],
+            ).fetchall()
+            _require_released(connection, delivery["tenant_id"], Month.of(delivery["month"]))
             return self._move(connection, [message], DeliveryState.CLAIMED)[0]
 
     def begin_posting(self, message: DeliveryMessage) -> DeliveryMessage:
@@ -206,12 +233,59 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 connection, messages, DeliveryState.BLOCKED, reason, blocked_code=code
             )
 
+    def suppressed(self, addresses: Collection[str]) -> set[str]:
+        with self._transaction() as connection:
+            return suppressed_addresses(connection, addresses)
+
+    def record(self, feedback: Feedback) -> bool:
+        key = [feedback.delivery_id, feedback.recipient_no]
+        with self._transaction() as connection:
+            row = connection.execute(
+                """
+                select * from reporting.delivery_messages
+                where delivery_id = %s and recipient_no = %s for update
+                """,
+                key,
+            ).fetchone()
+            if row is None:
+                return False
+            message = message_of(row)
+            if message.state in HELD:
+                raise LostClaimError(f"{feedback.delivery_id} is {message.state}")
+            for state in moves_of(feedback, message.state):
+                [message] = self._move(
+                    connection,
+                    [message],
+                    state,
+                    feedback.reason,
+                    provider_id=message.provider_id or feedback.provider_id,
+                )
+            if feedback.suppresses:
+                connection.execute(
+                    """
+                    insert into reporting.suppressed_addresses
+                        (address, reason, delivery_id, recipient_no)
+                    values (lower(%s), %s, %s, %s) on conflict (address) do nothing
+                    """,
+                    [message.recipient.email, feedback.reason, *key],
+                )
+            return True
+
     @contextmanager
     def _transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row)
         with self._connection.transaction():
             yield self._connection
+
+    def _registered(
+        self, connection: psycopg.Connection[DictRow], delivery: Delivery
+    ) -> RegisteredDelivery:
+        return next(
+            found
+            for found in read_deliveries(connection, delivery.month, [delivery.tenant_id])
+            if found.revision == delivery.revision
+        )
 
     def _free_expired_claims(
         self, connection: psycopg.Connection[DictRow], delivery: Delivery
@@ -253,15 +327,21 @@ class PostgresDeliveryRegister(DeliveryRegister):
         self,
         connection: psycopg.Connection[DictRow],
         others: Iterable[RegisteredDelivery],
-        revision: int,
+        delivery: Delivery,
     ) -> None:
+        revision = delivery.revision
         for other in others:
             if other.revision > revision:
                 raise RevisionConflictError(
                     f"revision {other.revision} of {other.tenant_id} {other.month} is registered, "
                     f"so revision {revision} is outdated"
                 )
-            if other.among(MAYBE_SENT):
+            unclear = [
+                message
+                for message in other.among(MAYBE_SENT - SENT)
+                if message.state is DeliveryState.POSTING or not message.signed_off
+            ]
+            if unclear or (other.among(MAYBE_SENT) and not _is_approved(connection, delivery)):
                 raise CorrectionPendingError(
                     f"revision {other.revision} of {other.tenant_id} {other.month} was sent, "
                     "or may have been",
@@ -292,6 +372,19 @@ class PostgresDeliveryRegister(DeliveryRegister):
             ],
         )
 
+    def _block_suppressed(
+        self, connection: psycopg.Connection[DictRow], delivery: Delivery
+    ) -> None:
+        waiting = self._registered(connection, delivery).among(WAITING)
+        suppressed = suppressed_addresses(connection, [m.recipient.email for m in waiting])
+        self._move(
+            connection,
+            [message for message in waiting if message.recipient.email.lower() in suppressed],
+            DeliveryState.BLOCKED,
+            "the address is suppressed",
+            blocked_code=FailureCode.ADDRESS_SUPPRESSED,
+        )
+
     def _follow_contacts(
         self,
         connection: psycopg.Connection[DictRow],
@@ -301,7 +394,12 @@ class PostgresDeliveryRegister(DeliveryRegister):
         contacts: dict[str, Recipient] = {}
         for recipient in delivery.recipients:
             contacts.setdefault(recipient.email.lower(), recipient)
-        known = {message.recipient.email.lower(): message for message in messages}
+        # What a person has sent once more goes where the person said.
+        known = {
+            message.recipient.email.lower(): message
+            for message in messages
+            if message.resend_of is None
+        }
 
         gone = [
             message
@@ -312,11 +410,13 @@ class PostgresDeliveryRegister(DeliveryRegister):
             connection, gone, DeliveryState.BLOCKED, "no longer a contact",
             blocked_code=FailureCode.NO_RECIPIENT,
         )  # fmt: skip
+        suppressed = suppressed_addresses(connection, known)
         mended = [
             replace(message, recipient=contacts[address])
             for address, message in known.items()
             if message.state is DeliveryState.BLOCKED
             and address in contacts
+            and address not in suppressed
             and (
                 message.blocked_code is not FailureCode.ADDRESS_REFUSED
                 or message.recipient.name != contacts[address].name
@@ -370,117 +470,41 @@ class PostgresDeliveryRegister(DeliveryRegister):
         provider_id: str | None = None,
         blocked_code: FailureCode | None = None,
     ) -> list[DeliveryMessage]:
-        """Move all messages, of any number of deliveries, in one statement."""
-        if not messages:
-            return []
-        for message in messages:
-            check_move(message.state, to)
-        rows = connection.execute(
-            """
-            with held as (
-                select * from unnest(
-                    %(delivery_ids)s::text[], %(recipient_nos)s::integer[], %(names)s::text[],
-                    %(versions)s::integer[], %(states)s::text[]
-                ) as held (delivery_id, recipient_no, name, version, state)
-            ), moved as (
-                update reporting.delivery_messages as message
-                set state = %(to)s,
-                    version = message.version + 1,
-                    name = held.name,
-                    attempts = message.attempts + (%(to)s = 'POSTING')::integer,
-                    lease_until =
-                        case when %(to)s in ('CLAIMED', 'POSTING') then now() + %(lease)s end,
-                    provider_id = %(provider_id)s,
-                    blocked_code = %(blocked_code)s,
-                    updated_at = now()
-                from held
-                where message.delivery_id = held.delivery_id
-                  and message.recipient_no = held.recipient_no
-                  and message.version = held.version
-                  and message.state = held.state
-                returning message.*, held.state as from_state
-            ), noted as (
-                insert into reporting.delivery_moves
-                    (delivery_id, recipient_no, version, from_state, to_state, actor, reason)
-                select delivery_id, recipient_no, version, from_state, state, %(actor)s, %(reason)s
-                from moved
-            )
-            select * from moved order by delivery_id, recipient_no
-            """,
-            {
-                "delivery_ids": [message.delivery_id for message in messages],
-                "recipient_nos": [message.recipient_no for message in messages],
-                "names": [message.recipient.name for message in messages],
-                "versions": [message.version for message in messages],
-                "states": [message.state for message in messages],
-                "to": to,
-                "lease": self._lease,
-                "provider_id": provider_id,
-                "blocked_code": blocked_code,
-                "actor": self._actor,
-                "reason": reason,
-            },
-        ).fetchall()
-        if len(rows) < len(messages):
-            raise LostClaimError(
-                f"{len(messages) - len(rows)} of {len(messages)} messages were moved by another "
-                f"process before they became {to}"
-            )
-        return [_message(row) for row in rows]
-
-    def _read(
-        self, connection: psycopg.Connection[DictRow], month: Month, tenant_ids: Collection[str]
-    ) -> list[RegisteredDelivery]:
-        """In order of tenant and revision."""
-        deliveries = connection.execute(
-            """
-            select * from reporting.deliveries where month = %s and tenant_id = any(%s)
-            order by tenant_id, revision
-            """,
-            [month.start, list(tenant_ids)],
-        ).fetchall()
-        messages: dict[str, list[DeliveryMessage]] = {}
-        for row in connection.execute(
-            """
-            select * from reporting.delivery_messages where delivery_id = any(%s)
-            order by delivery_id, recipient_no
-            """,
-            [[delivery["delivery_id"] for delivery in deliveries]],
-        ):
-            messages.setdefault(row["delivery_id"], []).append(_message(row))
-        return [
-            RegisteredDelivery(
-                tenant_id=row["tenant_id"],
-                month=month,
-                revision=row["revision"],
-                delivery_id=row["delivery_id"],
-                numbers_hash=row["numbers_hash"],
-                letter=_letter(row["letter"]),
-                documents=tuple(DocumentReference(**document) for document in row["documents"]),
-                messages=tuple(messages.get(row["delivery_id"], ())),
-            )
-            for row in deliveries
-        ]
+        return move(
+            connection,
+            messages,
+            to,
+            actor=self._actor,
+            reason=reason,
+            lease=self._lease,
+            provider_id=provider_id,
+            blocked_code=blocked_code,
+        )
 
 
-def _letter(record: Mapping[str, Any]) -> Letter:
-    figures = tuple(KeyFigure(**figure) for figure in record["figures"])
-    correction = record["correction"]
-    if correction is not None:
-        changed = tuple(ChangedFigure(**figure) for figure in correction["figures"])
-        correction = LetterCorrection(**{**correction, "figures": changed})
-    return Letter(**{**record, "figures": figures, "correction": correction})
+def _require_released(
+    connection: psycopg.Connection[DictRow], tenant_id: str, month: Month
+) -> None:
+    """Of the month and of all months, the newest word counts."""
+    for row in connection.execute(
+        """
+        select distinct on (month) decision, reason, decided_by
+        from reporting.delivery_decisions
+        where tenant_id = %s and (month is null or month = %s) and decision in ('hold', 'release')
+        order by month, decision_id desc
+        """,
+        [tenant_id, month.start],
+    ):
+        if row["decision"] == "hold":
+            raise DeliveryHeldError(f"held by {row['decided_by']}: {row['reason']}")
 
 
-def _message(row: Mapping[str, Any]) -> DeliveryMessage:
-    code = row["blocked_code"]
-    return DeliveryMessage(
-        delivery_id=row["delivery_id"],
-        recipient_no=row["recipient_no"],
-        recipient=Recipient(row["name"], row["email"]),
-        state=DeliveryState(row["state"]),
-        version=row["version"],
-        attempts=row["attempts"],
-        provider_id=row["provider_id"],
-        blocked_code=None if code is None else FailureCode(code),
-    )
+def _is_approved(connection: psycopg.Connection[DictRow], delivery: Delivery) -> bool:
+    found = connection.execute(
+        """
+        select from reporting.delivery_decisions
+        where decision = 'approve' and tenant_id = %s and month = %s and revision = %s
+        """,
+        [delivery.tenant_id, delivery.month.start, delivery.revision],
+    ).fetchone()
+    return found is not None

@@ -18,6 +18,7 @@ from reports_pipeline.delivery.errors import (
     BadAddressError,
     CorrectionPendingError,
     DefiniteRejectionError,
+    DeliveryHeldError,
     LostClaimError,
     ThrottledError,
     UnclearOutcomeError,
@@ -53,9 +54,10 @@ def deliver(
 
     Raises:
         TenantFailureError: for a person to mend. NO_RECIPIENT: nobody to send to;
-            ADDRESS_REFUSED: nobody who can be mailed; DOCUMENT_MISMATCH, BAD_TEXT, TOO_LARGE: the
-            mail must not go out; CORRECTION_PENDING: an earlier revision went out, or may have;
-            DELIVERY_UNKNOWN: a mail may or may not have gone out.
+            ADDRESS_REFUSED, ADDRESS_SUPPRESSED: nobody who can be mailed; DOCUMENT_MISMATCH,
+            BAD_TEXT, TOO_LARGE: the mail must not go out; CORRECTION_PENDING: an earlier revision
+            went out, or may have; DELIVERY_UNKNOWN: a mail may or may not have gone out;
+            DELIVERY_HELD: a person holds the tenant's mails.
         ThrottledError: the provider wants fewer mails; call again later.
         LostClaimError: another process is at it, or died at it; call again later.
         RevisionConflictError: the revision was registered with other numbers, or is outdated.
@@ -69,10 +71,13 @@ def deliver(
             revision=delivery.revision,
             earlier_revision=error.earlier_revision,
         ) from error
-    moved = {
-        message.recipient_no: message
-        for message in _send(register, mailer, load_document, registered, settings, now)
-    }
+    except DeliveryHeldError as error:
+        raise _held(delivery.tenant_id, error) from error
+    try:
+        sent = _send(register, mailer, load_document, registered, settings, now)
+    except DeliveryHeldError as error:
+        raise _held(delivery.tenant_id, error) from error
+    moved = {message.recipient_no: message for message in sent}
     messages = tuple(moved.get(message.recipient_no, message) for message in registered.messages)
     return _concluded(replace(registered, messages=messages))
 
@@ -108,6 +113,7 @@ def _send(
                 recipient=message.recipient,
                 settings=settings,
                 sent_at=now,
+                is_resend=message.resend_of is not None,
             )
             for message in waiting
         }
@@ -138,6 +144,7 @@ def _post(
     mail: EmailMessage,
     envelope: Envelope,
 ) -> DeliveryMessage:
+    mailer.wait_for_turn()  # before the lease begins to run
     posting = register.begin_posting(register.claim(message))
     try:
         provider_id = mailer.post(mail, envelope=envelope)
@@ -165,7 +172,11 @@ def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
     held = registered.among(HELD)
     if held:
         raise LostClaimError(f"{registered.tenant_id}: {held[0].state} by another process")
-    unknown = registered.among(frozenset({DeliveryState.UNKNOWN}))
+    unknown = [
+        message
+        for message in registered.among(frozenset({DeliveryState.UNKNOWN}))
+        if not message.signed_off
+    ]
     if unknown:
         raise _failure(
             registered.tenant_id,
@@ -176,18 +187,18 @@ def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
     if registered.among(SENT):
         return registered
     blocked = registered.among(frozenset({DeliveryState.BLOCKED}))
-    refused = [m for m in blocked if m.blocked_code is FailureCode.ADDRESS_REFUSED]
-    if refused:
-        raise _failure(
-            registered.tenant_id,
-            FailureCode.ADDRESS_REFUSED,
-            recipient_nos=_numbers(refused),
-        )
+    for code in (FailureCode.ADDRESS_REFUSED, FailureCode.ADDRESS_SUPPRESSED):
+        if refused := [m for m in blocked if m.blocked_code is code]:
+            raise _failure(registered.tenant_id, code, recipient_nos=_numbers(refused))
     raise _failure(registered.tenant_id, FailureCode.NO_RECIPIENT)
 
 
 def _numbers(messages: Sequence[DeliveryMessage]) -> str:
     return ", ".join(str(message.recipient_no) for message in messages)
+
+
+def _held(tenant_id: str, error: DeliveryHeldError) -> TenantFailureError:
+    return _failure(tenant_id, FailureCode.DELIVERY_HELD, reason=str(error))
 
 
 def _failure(

@@ -178,6 +178,7 @@ _EXTRACTS = {
                ledger.month_start(tenant_id, {month})::text as month_start,
                ledger.month_end(tenant_id, {month})::text as month_end,
                consumption_tax_basis, display_unit, plan,
+               coalesce(copy_language, '') as copy_language,
                exists (select from ledger.month_closings closing
                        where closing.tenant_id = company.tenant_id
                          and closing.month = {month} and reopened_at is null) as closed

@@ -36,6 +36,7 @@ TABLES: Mapping[str, pa.Schema] = {
             "consumption_tax_basis": pa.string(),
             "display_unit": pa.string(),
             "plan": pa.string(),
+            "copy_language": pa.string(),  # null for none
         }
     ),
     "fiscal_year_changes": pa.schema(

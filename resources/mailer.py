@@ -12,6 +12,10 @@ from resources.new_file import write_new_file
 
 
 class Mailer(ABC):
+    def wait_for_turn(self) -> None:  # noqa: B027 - a folder waits for nobody
+        """Return when one more mail may be posted: providers count mails a second, and refuse what
+        is more. By default at once."""
+
     @abstractmethod
     def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
         """Hand over one mail, trying once only; returns the provider's id of it.

@@ -49,6 +49,7 @@ class StoredDocument:
     media_type: str
     sha256: str
     bytes: int
+    branding_version: int  # of the company's brandings; 0 is the house's
 
 
 class ReportRegister:
@@ -200,13 +201,13 @@ class ReportRegister:
                 """
                 insert into reporting.documents
                     (tenant_id, month, revision, name, file_name, object_key, media_type, sha256,
-                     bytes, run_id)
-                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
+                     bytes, branding_version, run_id)
+                values (%s, %s, %s, %s, %s, %s, %s, %s, %s, %s, %s)
                 on conflict (tenant_id, month, revision, name) do nothing
                 """,
                 [
                     (d.tenant_id, d.month.start, d.revision, d.name, d.file_name, d.object_key,
-                     d.media_type, d.sha256, d.bytes, run_id)
+                     d.media_type, d.sha256, d.bytes, d.branding_version, run_id)
                     for d in documents
                 ],
             )  # fmt: skip
@@ -219,7 +220,8 @@ class ReportRegister:
         with psycopg.connect(self._url) as connection:
             rows = connection.execute(
                 """
-                select tenant_id, revision, name, file_name, object_key, media_type, sha256, bytes
+                select tenant_id, revision, name, file_name, object_key, media_type, sha256, bytes,
+                       branding_version
                 from reporting.documents where month = %s and tenant_id = any(%s)
                 order by tenant_id, revision, name
                 """,

@@ -163,6 +163,7 @@ class SampleCompany:
     consumption_tax_basis: str
     display_unit: str
     plan: str
+    copy_language: str | None
     contacts: tuple[tuple[str, str], ...]  # name, e-mail address
     trade: Trade
     posts_closing_entries: bool
@@ -180,20 +181,25 @@ def sample_company(number: int, seed: int) -> SampleCompany:
     basis = rng.choice(["exclusive", "inclusive", "none"], p=[0.82, 0.11, 0.07])
     people = person_names(rng, int(rng.integers(1, 4)), language)
     # Drawn apart, so that companies stay what they were before these habits were known.
-    habits = np.random.default_rng([seed, number, 3]).random(3)
+    habits = np.random.default_rng([seed, number, 3]).random(4)
+    name = company_names(rng, [trade], language)[0]
+    fiscal_year_start_month = int(
+        rng.choice([4, 1, 10, 7, 9, 6, 3], p=[0.46, 0.16, 0.12, 0.10, 0.07, 0.05, 0.04])
+    )
+    plan = str(rng.choice(["light", "standard", "premium"], p=[0.3, 0.5, 0.2]))
+    has_copy = plan == "premium" and habits[3] < 0.5
     return SampleCompany(
         tenant_id=tenant_id,
-        name=company_names(rng, [trade], language)[0],
+        name=name,
         language=language,
         currency="USD" if abroad else "JPY",
         time_zone="America/Los_Angeles" if abroad else "Asia/Tokyo",
-        fiscal_year_start_month=int(
-            rng.choice([4, 1, 10, 7, 9, 6, 3], p=[0.46, 0.16, 0.12, 0.10, 0.07, 0.05, 0.04])
-        ),
+        fiscal_year_start_month=fiscal_year_start_month,
         closing_day=20 if habits[0] < 0.06 else 31,
         consumption_tax_basis="none" if abroad else str(basis),
         display_unit="thousand" if habits[1] < 0.15 and not abroad else "one",
-        plan=str(rng.choice(["light", "standard", "premium"], p=[0.3, 0.5, 0.2])),
+        plan=plan,
+        copy_language=in_language(("en", "ja"), language) if has_copy else None,
         contacts=tuple(
             (f"{in_language(_POSITIONS[i], language)} {person}", f"{tenant_id}.{i + 1}@{domain}")
             for i, (person, domain) in enumerate(

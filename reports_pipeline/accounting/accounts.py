@@ -181,6 +181,15 @@ INCOME_STATEMENT = frozenset(c for c in AccountClass if c.section.in_income_stat
 RETAINED_EARNINGS = frozenset(
     {AccountClass.OTHER_RETAINED_EARNINGS, AccountClass.RETAINED_EARNINGS_BROUGHT_FORWARD}
 )
+# Contra accounts, whose balance is normally on the other side than their section's.
+CONTRA_CLASSES = frozenset(
+    {
+        AccountClass.ALLOWANCE_FOR_DOUBTFUL_ACCOUNTS,
+        AccountClass.ACCUMULATED_DEPRECIATION,
+        AccountClass.TREASURY_STOCK,
+        AccountClass.SALES_DEDUCTIONS,
+    }
+)
 # An account is one of these in all months or in none: the balances of every month are kept by what
 # met them in an entry.
 CLASSES_OF_ALL_MONTHS = RETAINED_EARNINGS | {AccountClass.CASH_AND_DEPOSITS}

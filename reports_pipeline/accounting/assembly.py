@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import itertools
 import json
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import fields
 from operator import attrgetter
 from typing import Any
@@ -28,6 +28,8 @@ from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 from reports_pipeline.accounting.statements import trend_matrix
 
 _company_on_documents = attrgetter(*COMPANY_ON_DOCUMENTS)
+_line_on_documents = attrgetter(*(field.name for field in fields(StatementLine) if field.compare))
+_claim_on_documents = attrgetter(*(field.name for field in fields(Claim)))
 
 
 def tenant_reports(
@@ -71,20 +73,16 @@ def numbers_hash(reports: TenantReports) -> str:
         _company_on_documents(reports.company),
         str(reports.month),
         [
-            [statement.kind, list(map(_values(StatementLine), statement.lines))]
+            [statement.kind, list(map(_line_on_documents, statement.lines))]
             for statement in reports.statements
         ],
-        list(map(_values(Claim), reports.claims)),
+        list(map(_claim_on_documents, reports.claims)),
     ]
     return hashlib.sha256(json.dumps(shown, separators=(",", ":")).encode("ascii")).hexdigest()
 
 
-def _names(value_type: type[Company | StatementLine | Claim]) -> list[str]:
+def _names(value_type: type[Company | Claim]) -> list[str]:
     return [field.name for field in fields(value_type)]
-
-
-def _values(value_type: type[Company | StatementLine | Claim]) -> Callable[[object], Any]:
-    return attrgetter(*_names(value_type))
 
 
 def _statements(table: pd.DataFrame) -> dict[str, list[Statement]]:
@@ -97,6 +95,7 @@ def _statements(table: pd.DataFrame) -> dict[str, list[Statement]]:
             table["level"].tolist(),
             *(_integers(table[name]) for name in AMOUNT_COLUMNS),
             map(tuple, trend_matrix(table).tolist()),
+            table["is_contra"].tolist(),
             strict=True,
         )
     ]

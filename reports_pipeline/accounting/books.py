@@ -16,11 +16,11 @@ from numpy.typing import NDArray
 
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.ledger import LedgerExtract
+from reports_pipeline.accounting.reports import TREND_MONTHS
 
 Ints = NDArray[np.int64]
 Flags = NDArray[np.bool_]
 
-TREND_MONTHS = 12
 # The months that statements show: those of the trend, after the one a year before the last.
 SHOWN_MONTHS = TREND_MONTHS + 1
 # The fiscal year of the oldest shown month begins up to 11 months before it; what is older still

@@ -15,7 +15,6 @@ import pandas as pd
 from reports_pipeline.accounting.accounts import AccountClass, Side
 from reports_pipeline.accounting.books import (
     HISTORY_MONTHS,
-    TREND_MONTHS,
     AccountIndex,
     Flags,
     Ints,
@@ -24,7 +23,7 @@ from reports_pipeline.accounting.books import (
 from reports_pipeline.accounting.cash_flow import CASH_SLOTS
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import LedgerExtract
-from reports_pipeline.accounting.reports import LineKind, StatementKind
+from reports_pipeline.accounting.reports import TREND_MONTHS, LineKind, StatementKind
 from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 from reports_pipeline.accounting.statements import trend_matrix
 

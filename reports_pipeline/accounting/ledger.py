@@ -30,6 +30,7 @@ EXTRACT_TABLES: Mapping[str, Mapping[str, str]] = {
         "display_unit": "str",
         "plan": "str",
         "closed": "bool",
+        "copy_language": "str",  # empty for none
     },
     # at least one row a tenant: a fiscal year begins with `first_month` (Month.ordinal) and every
     # twelve months before and after, until the next of the tenant's rows begins another one

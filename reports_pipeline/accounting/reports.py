@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from enum import StrEnum
 
 from reports_pipeline.accounting.periods import Month
+
+TREND_MONTHS = 12
 
 
 class StatementKind(StrEnum):
@@ -44,7 +46,9 @@ class StatementLine:
     prior_year: int | None  # the same for the month a year before
     year_to_date: int | None  # flows since the fiscal year's start; None on the balance sheet
     opening: int | None  # the balance at the fiscal year's start; None on flow statements
-    trend: tuple[int, ...]  # the 12 months up to this one, oldest first
+    trend: tuple[int, ...]  # the TREND_MONTHS up to this one, oldest first; 0 before the books
+    # The account is a contra account. No document shows it, so it makes no line another one.
+    is_contra: bool = field(default=False, compare=False)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,9 +90,11 @@ class Company:
     display_unit: str  # one or thousand: what documents print amounts in
     plan: str
     closed: bool  # False: the month is provisional
+    copy_language: str = ""  # of the copy that the premium plan adds; empty for none
 
 
-# What documents show of the company: neither its time zone nor its plan.
+# What documents show of the company: neither its time zone, nor its plan and the copy, which decide
+# what documents there are.
 COMPANY_ON_DOCUMENTS = (
     "tenant_id",
     "name",
@@ -134,6 +140,18 @@ class TenantReports:
     # and what differs from it, unless nobody has compared them yet.
     corrects: int | None = None
     changes: tuple[LineChange, ...] | None = None
+
+    @property
+    def trend_start(self) -> int:
+        """The month of the trends (an index) with which the books begin: 0 if they had begun a
+        year before. A month of zeros only before all others is taken for one before the books."""
+        shown = self.statement(StatementKind.INCOME_STATEMENT).lines
+        if any(line.prior_year is not None for line in shown):
+            return 0
+        shown += self.statement(StatementKind.BALANCE_SHEET).lines
+        trends = [line.trend for line in shown if line.kind is LineKind.ACCOUNT]
+        months = enumerate(zip(*trends, strict=True))
+        return next((number for number, amounts in months if any(amounts)), TREND_MONTHS - 1)
 
     def statement(self, kind: StatementKind) -> Statement:
         return next(statement for statement in self.statements if statement.kind is kind)

@@ -11,14 +11,15 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from reports_pipeline.accounting.accounts import CONTRA_CLASSES, AccountClass
 from reports_pipeline.accounting.balance_sheet import BALANCE_SHEET
-from reports_pipeline.accounting.books import TREND_MONTHS, Books, Ints, read_books
+from reports_pipeline.accounting.books import Books, Ints, read_books
 from reports_pipeline.accounting.cash_flow import CASH_FLOW
 from reports_pipeline.accounting.expense_analysis import EXPENSE_ANALYSIS
 from reports_pipeline.accounting.income_statement import INCOME_STATEMENT
 from reports_pipeline.accounting.indirect_cash_flow import INDIRECT_CASH_FLOW
 from reports_pipeline.accounting.ledger import LedgerExtract
-from reports_pipeline.accounting.reports import LineKind
+from reports_pipeline.accounting.reports import TREND_MONTHS, LineKind
 from reports_pipeline.accounting.statement_layout import (
     AMOUNT_COLUMNS,
     TREND_COLUMNS,
@@ -27,6 +28,8 @@ from reports_pipeline.accounting.statement_layout import (
     Line,
     lay_out,
 )
+
+_IS_CONTRA = np.array([account_class in CONTRA_CLASSES for account_class in AccountClass])
 
 STATEMENT_SPECS = (INCOME_STATEMENT, BALANCE_SHEET, EXPENSE_ANALYSIS, CASH_FLOW, INDIRECT_CASH_FLOW)
 
@@ -46,6 +49,7 @@ STATEMENT_COLUMNS: Mapping[str, str] = {
     "year_to_date": "Int64",
     "opening": "Int64",
     "trend": "object",  # 12 int64 each; a heading's are 0
+    "is_contra": "bool",  # the line is of a contra account
 }
 
 
@@ -136,6 +140,8 @@ def _table(lines: LaidOut, books: Books) -> pd.DataFrame:
             "level": np.array([line.level for _, line in specified])[lines.line],
             **amounts,
             "trend": trend,
+            # An account of -1 selects the last flag, too.
+            "is_contra": np.append(_IS_CONTRA[books.account_class], False)[lines.account],
         }
     )
 

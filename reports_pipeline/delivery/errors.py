@@ -11,6 +11,8 @@
   * LostClaimError: another process has moved, or holds, the message
   * RevisionConflictError: the revision is registered with other numbers, or a newer one is
   * CorrectionPendingError: an earlier revision went out, or may have
+  * DeliveryHeldError: a person holds the tenant's mails
+  * DecisionError: what a person decided does not fit how things are
 """
 
 from __future__ import annotations
@@ -62,3 +64,11 @@ class CorrectionPendingError(DeliveryError):
     def __init__(self, message: str, *, earlier_revision: int) -> None:
         super().__init__(message)
         self.earlier_revision = earlier_revision
+
+
+class DeliveryHeldError(DeliveryError):
+    """Nothing goes to this tenant until a person releases it; the message is the reason."""
+
+
+class DecisionError(DeliveryError):
+    """A person asked for what cannot be; the message says how things are and what can be done."""

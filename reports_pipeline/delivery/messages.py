@@ -100,8 +100,10 @@ def build_message(
     recipient: Recipient,
     settings: MailSettings,
     sent_at: datetime.datetime,
+    is_resend: bool = False,
 ) -> EmailMessage:
-    """The mail of a delivery to one recipient; `sent_at` has a time zone.
+    """The mail of a delivery to one recipient; `sent_at` has a time zone. `is_resend`: the reader
+    may have it already, and is told so.
 
     Raises:
         BadAddressError: the recipient's address or name cannot stand in a header.
@@ -116,7 +118,7 @@ def build_message(
     message = EmailMessage(policy=_POLICY)
     message["From"] = settings.mail_from
     message["To"] = recipient_address(recipient)
-    marks = []
+    marks = [texts.text("mail.subject.resend")] if is_resend else []
     if letter.correction is not None:
         revision = letter.correction.revision
         marks.append(texts.text("mail.subject.correction", revision=revision))

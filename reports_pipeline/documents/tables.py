@@ -40,6 +40,8 @@ class ColumnKind(Enum):
     AMOUNT = auto()
     CHANGE = auto()  # the first amount column less the second
     SHARE = auto()  # the first amount column in relation to the table's base row
+    SUM = auto()  # the amount columns to its left, added
+    COUNT = auto()  # how many there are, no amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,6 +49,7 @@ class Column:
     title: str
     kind: ColumnKind
     width: int  # of a workbook column, in digits
+    is_grouped: bool = False  # the summary of a list has a total for each of its texts
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,6 +75,7 @@ class Row:
     level: int
     cells: tuple[Cell, ...]
     total_of: RowsAbove | Combination | None = None
+    is_loss: bool = False  # a negative profit, given from the loss's point of view
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +85,8 @@ class Highlight:
     label: str
     value: int | Ratio | None
     remark: str
+    row_key: str = ""  # of the row whose first amount, or ratio, it is
+    base_key: str = ""  # of the row that the ratio relates to; empty for an amount
 
 
 @dataclass(frozen=True, slots=True)
@@ -135,6 +141,15 @@ Chart = BarChart | ColumnChart | WaterfallChart
 
 
 @dataclass(frozen=True, slots=True)
+class Comment:
+    """A remark on the figures: what it is about, and a sentence or two that quote them."""
+
+    title: str
+    text: str
+    is_warning: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Report:
     """One report of a tenant and month."""
 
@@ -152,4 +167,6 @@ class Report:
     charts: tuple[Chart, ...] = ()
     charts_first: bool = False
     is_list: bool = False  # rows of one kind, to be filtered and sorted
+    comments: tuple[Comment, ...] = ()
+    is_landscape: bool = False
     notes: tuple[str, ...] = ()

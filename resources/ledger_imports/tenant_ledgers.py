@@ -34,6 +34,7 @@ class TenantSettings:
     consumption_tax_basis: str = "exclusive"
     display_unit: str = "one"  # or thousand
     plan: str = "standard"
+    copy_language: str | None = None
 
 
 @dataclass(frozen=True)

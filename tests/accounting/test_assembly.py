@@ -80,6 +80,34 @@ def test_a_new_revision_of_the_same_figures_has_the_same_hash(extract: LedgerExt
     assert numbers_hash(reports_of(extract)[0]) == numbers_hash(sakura)
 
 
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"plan": "premium"},
+        {"plan": "light"},
+        {"plan": "premium", "copy_language": "en"},
+        {"time_zone": "America/Los_Angeles"},
+    ],
+)
+def test_what_decides_only_which_documents_there_are_leaves_the_hash(
+    extract: LedgerExtract, change: dict[str, str]
+) -> None:
+    sakura = reports_of(extract)[0]
+    changed = replace(sakura, company=replace(sakura.company, **change))  # type: ignore[arg-type]
+    assert numbers_hash(changed) == numbers_hash(sakura)
+
+
+def test_a_contra_account_is_marked_and_leaves_the_hash(extract: LedgerExtract) -> None:
+    sakura = reports_of(extract)[0]
+    lines = [line for statement in sakura.statements for line in statement.lines]
+    assert {line.label for line in lines if line.is_contra} == {
+        "減価償却累計額",
+        "売上値引及び返品",
+    }
+    marked = with_line(sakura, lambda line: replace(line, is_contra=True))
+    assert numbers_hash(marked) == numbers_hash(sakura)
+
+
 def with_line(
     report: TenantReports, change: Callable[[StatementLine], StatementLine]
 ) -> TenantReports:

@@ -24,8 +24,8 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import StatementKind, TenantReports
 from reports_pipeline.accounting.statements import build_statements
 from reports_pipeline.documents.bundle import render_workbooks
+from reports_pipeline.documents.contents import pdf_reports
 from reports_pipeline.documents.formats import format_amount
-from reports_pipeline.documents.layouts import PDF_REPORTS, statement_report
 from reports_pipeline.documents.tables import ColumnChart, Report
 from tests.accounting.calendars import years_from
 from tests.accounting.extracts import Bookkeeping, company, extract_of
@@ -61,9 +61,8 @@ UNCLOSED = replace(SAKURA, entries=[*LAST_YEAR, *THIS_YEAR])
 
 def printed_reports(reports: TenantReports) -> dict[str, Report]:
     """The reports of all statements, by their names."""
-    layouts = [layout for layouts in PDF_REPORTS.values() for layout in layouts]
-    printed = [statement_report(layout, reports) for layout in layouts]
-    return {report.name: report for report in printed}
+    light = replace(reports, company=replace(reports.company, plan="light"))
+    return {report.name: report for parts in pdf_reports(light) for report in parts}
 
 
 def identities_hold(books: Bookkeeping, month: Month) -> bool:

@@ -11,11 +11,13 @@ from assets.monthly_reports import STAGES
 from assets.tenant_batch import StageResult, StageWork, TenantSelection
 from reports_pipeline.delivery.messages import MailSettings
 from resources.accounting_engines import AccountingEngine, BeancountEngine
+from resources.brandings import Brandings
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.document_store import LocalDocumentStore
 from resources.journal import Journals
 from resources.ledger import PostgresLedger
 from resources.mailer import OutboxMailer
+from resources.notifier import FolderNotifier
 from resources.report_register import ReportRegister
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
@@ -35,6 +37,8 @@ class MonthlyStages:
         self._documents = home / "documents"
         self.store = LocalDocumentStore(self._documents, "http://127.0.0.1:3001")
         self.register = ReportRegister(url)
+        self.brandings = Brandings(url)
+        self.notices = home / "notices"
         self._outcomes = StageOutcomes(url)
         self.engine: AccountingEngine = BeancountEngine()
         self.verified_tenants_per_run = 0
@@ -56,6 +60,8 @@ class MonthlyStages:
                 "ledger": PostgresLedger(self.url),
                 "document_store": self.store,
                 "report_register": self.register,
+                "brandings": self.brandings,
+                "notifier": FolderNotifier(self.notices),
                 "statement_verifier": StatementVerifier(
                     self.engine,
                     Journals(self.url),

@@ -16,6 +16,7 @@ import assets.statements
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.delivery.states import delivery_id
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from resources.brandings import BrandingChange
 from resources.delivery_register import PostgresDeliveryRegister
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages
 from tests.sample_ledgers import APRIL, sample_tables
@@ -69,6 +70,32 @@ def test_a_mail_carries_the_stored_documents_in_their_order(rendered: MonthlySta
     attached = [part.get_content() for part in read(path).iter_attachments()]
     stored = rendered.documents("t0003")
     assert attached == [stored[f"r1/{name}"] for name in (*PDF_NAMES, *WORKBOOK_NAMES)]
+
+
+def test_copies_in_a_second_language_follow_the_documents(stages: MonthlyStages) -> None:
+    change(
+        stages,
+        "update ledger.companies set plan = 'premium', language = 'ja', copy_language = 'en'"
+        " where tenant_id = 't0003'",
+    )
+    stages.run_all([*UP_TO_DOCUMENTS, "report_deliveries"], ["t0003"])
+    [path] = stages.mails()
+    attached = [part.get_content() for part in read(path).iter_attachments()]
+    stored = stages.documents("t0003")
+    names = (*PDF_NAMES, *WORKBOOK_NAMES)
+    copies = sorted(name.replace(".", "_en.") for name in names)
+    assert attached == [stored[f"r1/{name}"] for name in (*names, *copies)]
+
+
+def test_another_branding_after_the_mail_sends_nothing_again(rendered: MonthlyStages) -> None:
+    rendered.run("report_deliveries", TWO)
+    mails = {path: path.read_bytes() for path in rendered.mails()}
+    rendered.brandings.set(
+        "t0003", BrandingChange("bold", "#7A1F3D"), effective_from=APRIL, set_by="sato"
+    )
+    rendered.run_all([*UP_TO_DOCUMENTS, "report_deliveries"], TWO, run_id="run-2")
+    assert {path: path.read_bytes() for path in rendered.mails()} == mails
+    assert set(rendered.register.documents(APRIL, TWO)) == {("t0001", 1), ("t0003", 1)}
 
 
 def test_delivering_again_mails_nobody_and_succeeds(rendered: MonthlyStages) -> None:

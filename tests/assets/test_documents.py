@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import json
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -14,6 +15,7 @@ from assets.documents import Renderer
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
+from reports_pipeline.documents.branding import HOUSE_BRANDING, Branding
 from reports_pipeline.documents.bundle import (
     PDF_NAMES,
     WORKBOOK_NAMES,
@@ -21,11 +23,17 @@ from reports_pipeline.documents.bundle import (
     render_pdfs,
     render_workbooks,
 )
+from resources.brandings import BrandingChange, LogoUpload
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages
+from tests.documents.pictures import PNG_LOGO
 from tests.sample_ledgers import APRIL
 
 TWO = ["t0001", "t0003"]
 NAMES = [*PDF_NAMES, *WORKBOOK_NAMES]
+COPIED = (
+    "update ledger.companies set plan = 'premium', language = 'ja', copy_language = 'en'"
+    " where tenant_id = 't0003'"
+)
 RENAMED = "update ledger.companies set name = name || '新社' where tenant_id = 't0003'"
 
 
@@ -39,10 +47,12 @@ def rendered(stages: MonthlyStages) -> MonthlyStages:
 def other_bytes(render: Renderer) -> Renderer:
     """A renderer as it might be after the next release."""
 
-    def render_otherwise(reports: TenantReports, reference: str) -> Sequence[Document]:
+    def render_otherwise(
+        reports: TenantReports, reference: str, branding: Branding
+    ) -> Sequence[Document]:
         return [
             replace(document, content=document.content + b"\n% prettier")
-            for document in render(reports, reference)
+            for document in render(reports, reference, branding)
         ]
 
     return render_otherwise
@@ -76,6 +86,7 @@ def test_the_metadata_links_to_each_document(rendered: MonthlyStages) -> None:
         values = {name: value.value for name, value in artefact.metadata.items()}
         assert values == {
             "revision": 1,
+            "branding_version": 0,
             **{name: f"http://127.0.0.1:3001/{artefact.key}/{name}" for name in names},
         }
 
@@ -85,9 +96,9 @@ def test_the_reference_of_the_delivery_is_printed(
 ) -> None:
     printed: dict[str, str] = {}
 
-    def remember(reports: TenantReports, reference: str) -> list[Document]:
+    def remember(reports: TenantReports, reference: str, branding: Branding) -> list[Document]:
         printed[reports.company.tenant_id] = reference
-        return render_pdfs(reports, reference)
+        return render_pdfs(reports, reference, branding)
 
     monkeypatch.setattr(assets.documents, "render_pdfs", remember)
     stages.run_all(UP_TO_DOCUMENTS, TWO)
@@ -99,7 +110,7 @@ def test_the_same_numbers_are_not_rendered_again(
 ) -> None:
     calls: list[str] = []
 
-    def count(reports: TenantReports, reference: str) -> list[Document]:
+    def count(reports: TenantReports, reference: str, branding: Branding) -> list[Document]:
         calls.append(reports.company.tenant_id)
         return []
 
@@ -185,10 +196,12 @@ def test_one_tenants_failure_stops_no_other(
 ) -> None:
     too_large = TenantFailure("t0001", FailureCode.TOO_LARGE)
 
-    def refuse_the_first(reports: TenantReports, reference: str) -> list[Document]:
+    def refuse_the_first(
+        reports: TenantReports, reference: str, branding: Branding
+    ) -> list[Document]:
         if reports.company.tenant_id == "t0001":
             raise TenantFailureError(too_large)
-        return render_workbooks(reports, reference)
+        return render_workbooks(reports, reference, branding)
 
     monkeypatch.setattr(assets.documents, "render_workbooks", refuse_the_first)
     stages.run_all(UP_TO_DOCUMENTS[:3], TWO)
@@ -198,3 +211,130 @@ def test_one_tenants_failure_stops_no_other(
     registered = stages.register.documents(APRIL, TWO)
     assert sorted(d.name for d in registered["t0003", 1]) == sorted(NAMES)
     assert [d.name for d in registered["t0001", 1]] == sorted(PDF_NAMES)
+
+
+@pytest.fixture
+def looks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Branding]:
+    """The branding by which each tenant's PDFs were rendered; filled as that happens."""
+    seen: dict[str, Branding] = {}
+
+    def remember(reports: TenantReports, reference: str, branding: Branding) -> list[Document]:
+        seen[reports.company.tenant_id] = branding
+        return render_pdfs(reports, reference, branding)
+
+    monkeypatch.setattr(assets.documents, "render_pdfs", remember)
+    return seen
+
+
+def set_branding(stages: MonthlyStages, tenant_id: str, template: str) -> Branding:
+    change = BrandingChange(template, "#7A1F3D", LogoUpload("logo.png", PNG_LOGO))
+    return stages.brandings.set(tenant_id, change, effective_from=APRIL, set_by="sato")
+
+
+def branding_versions(stages: MonthlyStages, tenant_id: str, revision: int = 1) -> set[int]:
+    registered = stages.register.documents(APRIL, [tenant_id])[tenant_id, revision]
+    return {document.branding_version for document in registered}
+
+
+def test_each_tenants_documents_have_its_branding_and_say_which(
+    stages: MonthlyStages, looks: dict[str, Branding]
+) -> None:
+    set_branding(stages, "t0003", "classic")
+    newest = set_branding(stages, "t0003", "bold")
+    later = BrandingChange("modern")
+    stages.brandings.set("t0003", later, effective_from=APRIL.plus(1), set_by="sato")
+    stages.run_all(UP_TO_DOCUMENTS, TWO)
+    assert looks == {"t0001": HOUSE_BRANDING, "t0003": newest}
+    assert branding_versions(stages, "t0001") == {0}
+    assert branding_versions(stages, "t0003") == {2}
+    artefact = stages.run("report_workbooks", TWO).artefacts["t0003"]
+    assert artefact.metadata["branding_version"].value == 2
+    assert not stages.notices.exists()
+
+
+def test_another_branding_renders_nothing_again(rendered: MonthlyStages) -> None:
+    stored = {tenant_id: rendered.documents(tenant_id) for tenant_id in TWO}
+    registered = rendered.register.documents(APRIL, TWO)
+    set_branding(rendered, "t0003", "bold")
+    rendered.run_all(UP_TO_DOCUMENTS, TWO, run_id="run-2")
+    assert {tenant_id: rendered.documents(tenant_id) for tenant_id in TWO} == stored
+    assert rendered.register.documents(APRIL, TWO) == registered
+    artefact = rendered.run("report_pdfs", TWO, run_id="run-3").artefacts["t0003"]
+    assert artefact.metadata["branding_version"].value == 0
+
+
+def test_other_numbers_have_the_branding_of_now(rendered: MonthlyStages) -> None:
+    set_branding(rendered, "t0003", "bold")
+    with psycopg.connect(rendered.url) as connection:
+        connection.execute(RENAMED)
+    rendered.run_all(UP_TO_DOCUMENTS, TWO, run_id="run-2")
+    assert branding_versions(rendered, "t0003", revision=1) == {0}
+    assert branding_versions(rendered, "t0003", revision=2) == {1}
+
+
+@pytest.fixture
+def unusable(stages: MonthlyStages) -> MonthlyStages:
+    """Stages in which somebody wrote a colour for t0001 on which white cannot be read."""
+    for tenant_id in TWO:
+        set_branding(stages, tenant_id, "bold")
+    with psycopg.connect(stages.url) as connection:
+        connection.execute(
+            "update reporting.brandings set accent = 'FFCC00' where tenant_id = 't0001'"
+        )
+    stages.run_all(UP_TO_DOCUMENTS[:2], TWO)
+    return stages
+
+
+def test_an_unusable_branding_gives_way_to_the_houses_and_is_told_once_a_run(
+    unusable: MonthlyStages, looks: dict[str, Branding]
+) -> None:
+    results = {name: unusable.run(name, TWO, run_id="run-2") for name in UP_TO_DOCUMENTS[2:]}
+    assert looks["t0001"] == HOUSE_BRANDING
+    assert looks["t0003"].version == 1
+    assert len(unusable.documents("t0001")) == len(NAMES)
+    assert branding_versions(unusable, "t0001") == {0}
+    for result in results.values():
+        assert result.failures == []
+        metadata = {name: value.value for name, value in result.artefacts["t0001"].metadata.items()}
+        assert metadata["branding_version"] == 0
+        assert "#FFCC00" in str(metadata["branding_fault"])
+        assert "branding_fault" not in result.artefacts["t0003"].metadata
+
+    [path] = unusable.notices.glob("*.json")
+    notice = json.loads(path.read_text())
+    assert notice["key"].startswith("branding-unusable_2025-04_run-2_")
+    assert notice["severity"] == "warning"
+    assert "1社" in notice["title"]["ja"]
+    for body in notice["body"].values():
+        lines = body.splitlines()
+        assert lines[0].startswith("t0001: ")
+        assert "#FFCC00" in lines[0]
+        assert "t0003" not in body
+        assert "reports branding set" in lines[-1]
+
+
+def test_what_is_stored_is_not_told_again(unusable: MonthlyStages) -> None:
+    unusable.run_all(UP_TO_DOCUMENTS[2:], TWO, run_id="run-2")
+    unusable.run_all(UP_TO_DOCUMENTS[2:], TWO, run_id="run-3")
+    assert len(list(unusable.notices.glob("*.json"))) == 1
+
+
+def test_a_notice_that_cannot_be_written_stops_no_report(unusable: MonthlyStages) -> None:
+    unusable.notices.write_text("no folder")
+    unusable.run_all(UP_TO_DOCUMENTS[2:], TWO)
+    assert len(unusable.documents("t0001")) == len(NAMES)
+
+
+def test_a_plan_that_asks_for_copies_later_renders_nothing_again(rendered: MonthlyStages) -> None:
+    stored = rendered.documents("t0003")
+    with psycopg.connect(rendered.url) as connection:
+        connection.execute(COPIED)
+    rendered.run_all(UP_TO_DOCUMENTS, TWO, run_id="run-2")
+    assert rendered.documents("t0003") == stored
+    with psycopg.connect(rendered.url) as connection:
+        connection.execute(RENAMED)
+    rendered.run_all(UP_TO_DOCUMENTS, TWO, run_id="run-3")
+    copies = {f"r2/{name.replace('.', '_en.')}" for name in NAMES}
+    assert rendered.documents("t0003").keys() - stored.keys() == copies | {
+        f"r2/{name}" for name in NAMES
+    }

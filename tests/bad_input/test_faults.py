@@ -280,6 +280,45 @@ FAULTS = [
         stage="report_deliveries",
     ),
     Fault(
+        "a company whose mails a person holds",
+        (
+            "insert into reporting.delivery_decisions (decision, tenant_id, reason, decided_by)"
+            " values ('hold', 't0004', 'wrong bank data', 'sato')",
+        ),
+        FailureCode.DELIVERY_HELD,
+        {"reason": "held by sato: wrong bank data"},
+        stage="report_deliveries",
+    ),
+    Fault(
+        "contacts whose mails of an earlier month came back",
+        (
+            """
+            insert into reporting.report_revisions
+                (tenant_id, month, revision, numbers_hash, closed, statements_key, run_id)
+            values ('t0004', '2025-03-01', 1, repeat('a', 64), true, 'statements', 'run')
+            """,
+            """
+            insert into reporting.deliveries
+                (tenant_id, month, revision, delivery_id, numbers_hash, letter, documents)
+            values ('t0004', '2025-03-01', 1, repeat('a', 64), repeat('a', 64), '{}', '[]')
+            """,
+            """
+            insert into reporting.delivery_messages
+                (delivery_id, recipient_no, name, email, state, provider_id)
+            select repeat('a', 64), row_number() over (), name, email, 'BOUNCED', 'ses'
+            from ledger.contacts where tenant_id = 't0004'
+            """,
+            """
+            insert into reporting.suppressed_addresses (address, reason, delivery_id, recipient_no)
+            select lower(email), 'Bounce Permanent', delivery_id, recipient_no
+            from reporting.delivery_messages where delivery_id = repeat('a', 64)
+            """,
+        ),
+        FailureCode.ADDRESS_SUPPRESSED,
+        {"recipient_nos": "1, 2"},
+        stage="report_deliveries",
+    ),
+    Fault(
         "an address with a header of its own",
         (
             r"update ledger.contacts set email = E'a@example.com\r\nBcc: evil@example.com'"

@@ -50,7 +50,8 @@ def test_a_name_is_printed_as_it_is(name: str, sound: AprilRun, url: str, tmp_pa
     for document, pdf in left.documents.items():
         if document.endswith(".pdf"):
             assert name in text_of(pdf)
-    assert text_of(left.documents["r1/income_statement.pdf"]).count(name) == 2
+    # in the head and of an account, on the page of the statement and on that of the trend
+    assert text_of(left.documents["r1/income_statement.pdf"]).count(name) == 4
 
     for document, cells in {
         "income_statement": ["company", "account"],

@@ -46,7 +46,17 @@ class Account:
 
     @property
     def figures(self) -> list[int]:
-        return [self.current, self.prior, self.prior * 9 // 10, self.third]
+        return figures_of(self.current, self.prior, self.prior * 9 // 10, self.third)
+
+
+def figures_of(current: int, prior: int, prior_year: int, third: int) -> list[int]:
+    """The columns of a line and ten plausible months before, so that all that adds up this month
+    does in every other, too."""
+    older = [prior * (80 + 3 * month) // 100 for month in range(10)]
+    return [current, prior, prior_year, third, *older]
+
+
+_NOTHING = figures_of(0, 0, 0, 0)
 
 
 SALES = {
@@ -103,6 +113,7 @@ BALANCES = {
     "noncurrent_liabilities": [Account("2210", "長期借入金", 58_000_000, 59_000_000, 65_000_000)],
     "shareholders_equity": [Account("3110", "資本金", 30_000_000, 30_000_000, 30_000_000)],
 }
+CONTRA_ACCOUNTS = {"1190", "1290"}
 RECEIPTS = [
     Account("1130", "売掛金", 41_480_000, 38_200_000, 268_440_000),
     Account("7110", "受取利息", 1_240, 1_180, 8_650),
@@ -180,14 +191,9 @@ _LADDER = {
 _ADDED = {"net_sales", "non_operating_income", "extraordinary_income"}
 
 
-def trend(current: int, prior: int) -> tuple[int, ...]:
-    """Ten plausible months before the two given ones."""
-    return (*(prior * (80 + 3 * month) // 100 for month in range(10)), prior, current)
-
-
 def flow(key: str, label: str, kind: LineKind, level: int, figures: Sequence[int]) -> StatementLine:
     """A line of a statement of flows: this month, the month before, a year ago, year to date."""
-    current, prior, prior_year, year_to_date = figures
+    current, prior, prior_year, year_to_date, *older = figures
     return StatementLine(
         key=key,
         label=label,
@@ -198,7 +204,7 @@ def flow(key: str, label: str, kind: LineKind, level: int, figures: Sequence[int
         prior_year=prior_year,
         year_to_date=year_to_date,
         opening=None,
-        trend=trend(current, prior),
+        trend=(*older, prior, current),
     )
 
 
@@ -206,7 +212,7 @@ def balance(
     key: str, label: str, kind: LineKind, level: int, figures: Sequence[int]
 ) -> StatementLine:
     """A line of the balance sheet: month end, the one before, a year ago, start of the year."""
-    current, prior, prior_year, opening = figures
+    current, prior, prior_year, opening, *older = figures
     return StatementLine(
         key=key,
         label=label,
@@ -217,7 +223,7 @@ def balance(
         prior_year=prior_year,
         year_to_date=None,
         opening=opening,
-        trend=trend(current, prior),
+        trend=(*older, prior, current),
     )
 
 
@@ -230,12 +236,12 @@ def total(accounts: Iterable[Account]) -> list[int]:
 
 
 def added(figures: Iterable[Sequence[int]]) -> list[int]:
-    return [sum(column) for column in zip(*figures, strict=True)] or [0, 0, 0, 0]
+    return [sum(column) for column in zip(*figures, strict=True)] or _NOTHING
 
 
 def income_statement(book: Mapping[str, Sequence[Account]]) -> Statement:
     lines = []
-    profit = [0, 0, 0, 0]
+    profit = _NOTHING
     for section, subtotal in _LADDER.items():
         accounts = book.get(section, [])
         if accounts:
@@ -261,7 +267,10 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
         return [
             heading(key, level),
             *(
-                balance(f"account:{a.code}", a.name, LineKind.ACCOUNT, level + 1, a.figures)
+                replace(
+                    balance(f"account:{a.code}", a.name, LineKind.ACCOUNT, level + 1, a.figures),
+                    is_contra=a.code in CONTRA_ACCOUNTS,
+                )
                 for a in accounts
             ),
             balance(f"total_{key}", "", LineKind.SUBTOTAL, level, total(accounts)),
@@ -278,7 +287,7 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
     capital = all_of("shareholders_equity")
     net_assets = [a - b for a, b in zip(assets, liabilities, strict=True)]
     earnings = [a - b for a, b in zip(net_assets, capital, strict=True)]
-    brought_forward = [earnings[3]] * 4
+    brought_forward = [earnings[3]] * len(earnings)
     of_the_year = [a - b for a, b in zip(earnings, brought_forward, strict=True)]
     lines = [
         heading("assets"),
@@ -345,7 +354,7 @@ def indirect_cash_flow(
     """The lines of each activity as they are given, except that other assets and liabilities
     explain the rest of the change; zeros on every other line that a statement has."""
     figures: dict[str, Sequence[int]] = {
-        key: activities.get(activity, {}).get(key, [0, 0, 0, 0])
+        key: figures_of(*activities.get(activity, {}).get(key, (0, 0, 0, 0)))
         for activity, keys in ACTIVITY_LINES.items()
         for key in keys
     }
@@ -395,6 +404,7 @@ def reports(
     claims: tuple[Claim, ...] = CLAIMS,
 ) -> TenantReports:
     """A tenant's month: a small manufacturer's, unless told otherwise."""
+    opening = figures_of(*opening_cash)
     return TenantReports(
         company,
         month,
@@ -403,10 +413,10 @@ def reports(
             income_statement(sales),
             balance_sheet(balances),
             expense_analysis(sales),
-            cash_flow(receipts, payments, opening_cash),
+            cash_flow(receipts, payments, opening),
             indirect_cash_flow(
                 activities,
-                opening_cash,
+                opening,
                 [i - o for i, o in zip(total(receipts), total(payments), strict=True)],
             ),
         ),

@@ -13,7 +13,12 @@ from reports_pipeline.accounting.statement_layout import Line
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog, failure_text
 
 # A Japanese reader expects 円 after an amount, an English one the currency's code before it.
-WORDED_DIFFERENTLY = {"mail.amount"}
+WORDED_DIFFERENTLY = {
+    "mail.amount",
+    "comment.amount",
+    "comment.amount.thousand",
+    "comment.amount.less",
+}
 
 
 def placeholders(message: str) -> set[str]:

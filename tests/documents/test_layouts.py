@@ -6,30 +6,24 @@ from dataclasses import replace
 
 import pytest
 
-from reports_pipeline.accounting.reports import LineKind, StatementKind
+from reports_pipeline.accounting.reports import StatementKind
 from reports_pipeline.documents.layouts import (
     BALANCE_SHEET,
     CASH_FLOW,
     EXPENSE_ANALYSIS,
     INCOME_STATEMENT,
     INDIRECT_CASH_FLOW,
-    WORKBOOK_REPORTS,
     StatementLayout,
-    expense_claims,
     statement_report,
 )
 from reports_pipeline.documents.tables import (
-    BarChart,
     Cell,
-    ColumnChart,
     Combination,
     Ratio,
     Report,
     RowsAbove,
-    WaterfallChart,
 )
 from tests.documents.samples import (
-    CLAIMS,
     COMPANY,
     SALES,
     Account,
@@ -120,7 +114,6 @@ def test_books_without_a_year_before_leave_its_column_empty(layout: StatementLay
 
 def test_calendar_month_is_named() -> None:
     assert statement_report(INCOME_STATEMENT, reports()).period == "2026年10月度"
-    assert expense_claims(reports()).period == "2026年10月度"
     assert statement_report(CASH_FLOW, english()).period == "Month ended October 31, 2026"
 
 
@@ -134,18 +127,11 @@ def test_month_closed_on_the_20th_is_given_by_its_days() -> None:
         assert report.period == "2026年9月21日～2026年10月20日"
         assert statement_report(layout, in_english).period == "Sep 21, 2026 – Oct 20, 2026"
     assert statement_report(BALANCE_SHEET, closing_on_the_20th()).period == "2026年10月20日現在"
-    assert expense_claims(closing_on_the_20th()).period == "2026年9月21日～2026年10月20日"
 
 
 def test_statements_say_when_the_fiscal_year_began() -> None:
     assert statement_report(CASH_FLOW, closing_on_the_20th()).facts[-1] == "当期：2026年3月21日～"
     assert statement_report(CASH_FLOW, english()).facts[-1] == "Fiscal year from Apr 1, 2026"
-
-
-def test_pages_say_thousands_and_workbooks_say_yen() -> None:
-    assert statement_report(INCOME_STATEMENT, in_thousands()).facts[0] == "単位：千円"
-    for make in WORKBOOK_REPORTS.values():
-        assert make(in_thousands()).facts[0] == "単位：円"
 
 
 def test_thousands_change_no_figure_of_the_model() -> None:
@@ -156,14 +142,6 @@ def test_thousands_change_no_figure_of_the_model() -> None:
         assert truncated.rows == exact.rows
         assert truncated.charts == exact.charts
         assert truncated.highlights == exact.highlights
-
-
-def test_thousands_warn_that_printed_amounts_may_not_add_up() -> None:
-    assert "千円未満を切り捨て" in statement_report(INCOME_STATEMENT, in_thousands()).notes[0]
-    assert not any(
-        "切り捨て" in note for note in WORKBOOK_REPORTS["balance_sheet"](in_thousands()).notes
-    )
-    assert not any("切り捨て" in note for note in statement_report(CASH_FLOW, reports()).notes)
 
 
 def test_no_shares_where_sales_are_not_positive() -> None:
@@ -230,38 +208,6 @@ def test_account_among_receipts_and_payments_keeps_both_lines() -> None:
     ]
 
 
-def test_expense_charts_show_the_largest_and_keep_the_total() -> None:
-    usual = reports()
-
-    bars, trend = statement_report(EXPENSE_ANALYSIS, usual).charts
-
-    assert isinstance(bars, BarChart)
-    assert bars.labels[:2] == ("給料手当", "役員報酬")
-    assert list(bars.bars.values) == sorted(bars.bars.values, reverse=True)
-    assert isinstance(trend, ColumnChart)
-    assert [series.name for series in trend.stacks] == [
-        "給料手当", "役員報酬", "法定福利費", "地代家賃", "その他",
-    ]  # fmt: skip
-    assert trend.labels[0] == "11月"
-    assert trend.labels[-1] == "10月"
-    accounts = [
-        line
-        for line in usual.statement(StatementKind.EXPENSE_ANALYSIS).lines
-        if line.kind is LineKind.ACCOUNT
-    ]
-    assert [sum(month) for month in zip(*(s.values for s in trend.stacks), strict=True)] == [
-        sum(month) for month in zip(*(line.trend for line in accounts), strict=True)
-    ]
-
-
-def test_cash_bridge_ends_at_the_closing_balance() -> None:
-    report = statement_report(CASH_FLOW, reports())
-    bridge = report.charts[0]
-
-    assert isinstance(bridge, WaterfallChart)
-    assert bridge.opening + sum(bridge.steps) == cells(report, "closing_cash")[1]
-
-
 def test_indirect_statement_leaves_out_lines_of_zeros_but_no_total() -> None:
     report = statement_report(INDIRECT_CASH_FLOW, reports())
     of_nothing = statement_report(INDIRECT_CASH_FLOW, empty())
@@ -282,30 +228,12 @@ def test_indirect_statement_leaves_out_lines_of_zeros_but_no_total() -> None:
     ]
 
 
-def test_activities_lead_from_the_opening_to_the_closing_balance() -> None:
-    report = statement_report(INDIRECT_CASH_FLOW, reports())
-    bridge, trend = report.charts
-
-    assert isinstance(bridge, WaterfallChart)
-    assert bridge.labels == ("月初", "営業活動", "投資活動", "財務活動", "月末")
-    assert bridge.opening + sum(bridge.steps) == cells(report, "closing_cash")[1]
-    assert isinstance(trend, ColumnChart)
-    assert [series.values[-1] for series in trend.stacks] == list(bridge.steps)
-
-
 def test_both_cash_flows_end_at_the_same_balance() -> None:
     direct = statement_report(CASH_FLOW, reports())
     indirect = statement_report(INDIRECT_CASH_FLOW, reports())
 
     for key in ("opening_cash", "net_cash_change", "closing_cash"):
         assert cells(direct, key) == cells(indirect, key)
-
-
-def test_equity_ratio_is_net_assets_by_assets() -> None:
-    report = statement_report(BALANCE_SHEET, reports())
-
-    assert report.highlights[3].label == "自己資本比率"
-    assert report.highlights[3].value == Ratio(103_211_138, 200_229_768)
 
 
 @pytest.mark.parametrize(
@@ -322,21 +250,6 @@ def test_open_month_says_that_it_may_change() -> None:
     report = statement_report(CASH_FLOW, reports(company=replace(COMPANY, closed=False)))
 
     assert any("まだ締められていません" in note for note in report.notes)
-
-
-def test_claim_list_has_a_row_each_and_their_sum() -> None:
-    report = expense_claims(reports())
-
-    assert len(report.rows) == len(CLAIMS) + 1
-    assert report.rows[-1].cells[6:8] == (7_100, 644)
-    assert report.rows[0].cells[-1] == "支払済"
-
-
-def test_month_without_claims_says_so() -> None:
-    report = expense_claims(empty())
-
-    assert report.rows == ()
-    assert report.notes == ("この月の経費精算はありません。",)
 
 
 def test_only_what_corrects_a_revision_is_a_corrected_edition() -> None:

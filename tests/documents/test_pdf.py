@@ -18,8 +18,9 @@ from pypdf import PdfReader
 from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
 from reports_pipeline.accounting.money import from_minor_units
 from reports_pipeline.accounting.reports import Company, TenantReports
+from reports_pipeline.documents.contents import pdf_reports
 from reports_pipeline.documents.fonts import printable_characters
-from reports_pipeline.documents.layouts import INCOME_STATEMENT, PDF_REPORTS, statement_report
+from reports_pipeline.documents.layouts import INCOME_STATEMENT, statement_report
 from reports_pipeline.documents.pdf import render_pdfs
 from reports_pipeline.documents.tables import Cell, Ratio, Report
 from tests.documents.samples import (
@@ -27,7 +28,6 @@ from tests.documents.samples import (
     SALES,
     SAMPLES,
     Account,
-    closing_on_the_20th,
     in_thousands,
     large,
     losing,
@@ -41,9 +41,7 @@ REFERENCE = "8f14e45fceea167a"
 
 def models(sample: TenantReports) -> list[list[Report]]:
     """The reports of each document."""
-    return [
-        [statement_report(layout, sample) for layout in layouts] for layouts in PDF_REPORTS.values()
-    ]
+    return pdf_reports(replace(sample, company=replace(sample.company, plan="light")))
 
 
 def text_of(pdf: bytes) -> str:
@@ -286,34 +284,6 @@ def test_thousands_are_truncated_toward_zero() -> None:
     assert ["製品売上高", "1,999", "1", "1,998", "0", "100.1%", "5,000"] in lines
     assert ["売上値引", "△1", "0", "△1", "0", "△0.1%", "0"] in lines
     assert ["売上高合計", "1,998", "1", "1,997", "0", "100.0%", "4,999"] in lines
-
-
-@pytest.mark.parametrize("accounts", [*range(12, 34), *range(60, 76)])
-def test_no_page_goes_on_with_a_line_or_two(accounts: int) -> None:
-    """The last page of a long table has some of its rows, or the chart alone."""
-    expenses = [
-        Account(f"6{number:03}", f"経費科目その{number}", 1_000_000, 900_000, 9_000_000)
-        for number in range(accounts)
-    ]
-    sample = reports(sales={**SALES, "selling_general_administrative": expenses})
-
-    [pdf, *_] = render_pdfs(models(sample), REFERENCE)
-
-    for page in text_of(pdf).split("\f")[1:-1]:
-        rows = [line for line in page.splitlines() if re.search(r"%\s+[△\d,]+$", line)]
-        assert len(rows) == 0 or len(rows) >= 4
-
-
-def test_long_title_leaves_room_for_the_mark_and_the_period(tmp_path: Path) -> None:
-    company = replace(closing_on_the_20th().company, closed=False)
-    *_, pdf = render_pdfs(models(replace(closing_on_the_20th(), company=company)), REFERENCE)
-
-    sides = {word: (left, right) for left, right, word in words_of(pdf, tmp_path)}
-
-    title = sides["キャッシュ・フロー計算書（間接法）"]
-    mark, period = sides["未締め・暫定"], sides["2026年9月21日～2026年10月20日"]
-    assert title[1] < mark[0]
-    assert mark[1] < period[0]
 
 
 def test_more_characters_than_a_subset_holds() -> None:

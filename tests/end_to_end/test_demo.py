@@ -12,10 +12,10 @@ import openpyxl
 import pytest
 
 from reports_pipeline.accounting.money import from_minor_units
-from reports_pipeline.accounting.reports import LineKind, StatementKind, TenantReports
+from reports_pipeline.accounting.reports import Company, LineKind, StatementKind, TenantReports
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from reports_pipeline.documents.contents import pdf_reports
 from reports_pipeline.documents.formats import amount_format
-from reports_pipeline.documents.layouts import PDF_REPORTS
 from tests.end_to_end.stored import attachments, read_mail, stored_reports
 from tests.end_to_end.system import MONTH, System, new_system
 from tests.programs import require_program
@@ -43,19 +43,33 @@ def folder(system: System, tenant_id: str) -> Path:
     return system.home / "documents" / "reports" / tenant_id / MONTH / "r1"
 
 
-def test_it_prints_what_became_of_every_tenant(system: System, printed: str) -> None:
+def documents_of(company: Company) -> set[str]:
+    """The names of the seven documents and, where the company has one, of its copy's."""
+    names = {*PDF_NAMES, *WORKBOOK_NAMES}
+    if company.plan == "premium" and company.copy_language:
+        names |= {name.replace(".", f"_{company.copy_language}.") for name in names}
+    return names
+
+
+def test_it_prints_what_became_of_every_tenant(
+    system: System, printed: str, reports: dict[str, TenantReports]
+) -> None:
     rows = re.findall(r"^(t\d{4}) +(\d+) +(\d+)  (\w+)", printed, re.MULTILINE)
     assert [row[0] for row in rows] == TENANTS
-    assert all((row[1], row[3]) == ("7", "delivered") for row in rows)
+    assert {row[3] for row in rows} == {"delivered"}
+    assert [int(row[1]) for row in rows] == [
+        len(documents_of(reports[tenant_id].company)) for tenant_id in TENANTS
+    ]
     assert sum(int(row[2]) for row in rows) == len(system.mails())
     assert "12 of 12 tenants delivered" in printed
     assert str(system.home / "outbox" / MONTH) in printed
 
 
-def test_every_tenant_has_its_documents(system: System, printed: str) -> None:
+def test_every_tenant_has_its_documents(system: System, reports: dict[str, TenantReports]) -> None:
     for tenant_id in TENANTS:
         names = {path.name for path in folder(system, tenant_id).iterdir()}
-        assert names == {*PDF_NAMES, *WORKBOOK_NAMES}
+        assert names == documents_of(reports[tenant_id].company)
+    assert any(reports[tenant_id].company.copy_language for tenant_id in TENANTS)
 
 
 def test_every_mail_carries_the_stored_documents_to_one_contact(
@@ -81,17 +95,16 @@ def test_the_pdfs_show_the_figures_of_the_statements(
     pdftotext = require_program("pdftotext")
     for tenant_id in TENANTS:
         as_printed = amount_format(reports[tenant_id].company)
-        for name, layouts in PDF_REPORTS.items():
-            pdf = folder(system, tenant_id) / f"{name}.pdf"
+        for parts in pdf_reports(reports[tenant_id]):
+            pdf = folder(system, tenant_id) / f"{parts[0].name}.pdf"
             text = subprocess.run(
                 [pdftotext, "-layout", str(pdf), "-"], capture_output=True, text=True, check=True
             ).stdout
-            for layout in layouts:
-                for line in reports[tenant_id].statement(layout.kind).lines:
-                    if line.kind is LineKind.HEADING or line.current is None:
-                        continue
-                    figure = as_printed(abs(line.current))
-                    assert figure in text, f"{pdf}: {line.key} {figure}"
+            for row in [row for report in parts for row in report.rows]:
+                for cell in row.cells:
+                    if isinstance(cell, int):
+                        figure = as_printed(abs(cell))
+                        assert figure in text, f"{pdf}: {row.key} {figure}"
 
 
 def test_libreoffice_recalculates_the_workbooks_to_the_figures_of_the_statements(

@@ -105,7 +105,12 @@ def test_schedule_and_sensors_run_from_the_start(definitions: dg.Definitions) ->
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
     sensors = {sensor.name: sensor for sensor in definitions.sensors or []}
     assert set(schedules) == {"monthly_reports_schedule"}
-    assert set(sensors) == {"tenant_sensor", "launch_sensor", "run_failure_sensor"}
+    assert set(sensors) == {
+        "tenant_sensor",
+        "launch_sensor",
+        "run_failure_sensor",
+        "delivery_feedback_sensor",
+    }
     for schedule in schedules.values():
         assert schedule.default_status is dg.DefaultScheduleStatus.RUNNING
     for sensor in sensors.values():

@@ -11,7 +11,9 @@ import pytest
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
 from resources.document_store import LocalDocumentStore
-from resources.mailer import OutboxMailer
+from resources.mailer import Mailer, OutboxMailer
+from resources.ses_mailer import SesMailer
+from resources.smtp_mailer import SmtpMailer
 
 
 def settings(**variables: str) -> Settings:
@@ -31,6 +33,9 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
         verified_tenants_per_run=1,
         document_links="http://127.0.0.1:3001",
         mail_from="FinanceFlow <reports@financeflow.example>",
+        mailer="outbox",
+        feedback_queue=None,
+        mails_per_second=0,
     )
 
 
@@ -38,6 +43,7 @@ def test_an_empty_variable_is_as_good_as_none() -> None:
     names = [
         "ENVIRONMENT", "HOME", "DATABASE_URL", "LEDGER_URL", "DAGSTER_URL", "FIRST_MONTH",
         "TENANTS_PER_RUN", "VERIFIED_TENANTS_PER_RUN", "DOCUMENT_LINKS", "MAIL_FROM",
+        "MAILER", "FEEDBACK_QUEUE", "MAILS_PER_SECOND",
     ]  # fmt: skip
     assert settings(**{f"REPORTS_{name}": "" for name in names}) == settings()
 
@@ -54,6 +60,9 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         REPORTS_VERIFIED_TENANTS_PER_RUN="0",
         REPORTS_DOCUMENT_LINKS="https://documents.financeflow.example/files",
         REPORTS_MAIL_FROM="月次レポート <reports@financeflow.example>",
+        REPORTS_MAILER="ses:reports",
+        REPORTS_FEEDBACK_QUEUE="https://sqs.example/reports",
+        REPORTS_MAILS_PER_SECOND="14",
     ) == Settings(
         home=tmp_path,
         database_url="postgresql://register/reports",
@@ -64,6 +73,9 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         verified_tenants_per_run=0,
         document_links="https://documents.financeflow.example/files",
         mail_from="月次レポート <reports@financeflow.example>",
+        mailer="ses:reports",
+        feedback_queue="https://sqs.example/reports",
+        mails_per_second=14,
     )
 
 
@@ -149,4 +161,30 @@ def test_files_lie_in_the_home_folder(tmp_path: Path) -> None:
     assert (tmp_path / "documents" / "reports" / "x.pdf").read_bytes() == b"%PDF"
     assert store.link("reports/x.pdf") == "http://127.0.0.1:3001/reports/x.pdf"
     assert isinstance(environment.mailer(), OutboxMailer)
+    assert environment.feedback_queue().receive() == []
     assert environment.outbox_folder == tmp_path / "outbox"
+
+
+def test_mails_go_where_the_mailer_says(
+    database_url: str, tmp_path: Path, aws_credentials: None
+) -> None:
+    def mailer(name: str) -> Mailer:
+        return LocalEnvironment(
+            settings(
+                REPORTS_HOME=str(tmp_path),
+                REPORTS_DATABASE_URL=database_url,
+                REPORTS_MAILER=name,
+                REPORTS_MAILS_PER_SECOND="5",
+            )
+        ).mailer()
+
+    assert isinstance(mailer("smtp://user:secret@relay.example"), SmtpMailer)
+    assert isinstance(mailer("ses:reports"), SesMailer)
+
+
+@pytest.mark.parametrize("mailer", ["ses:", "pigeon", "smtp://", "smtp+plain://me:secret@relay"])
+def test_a_mailer_that_cannot_be_is_refused_without_its_password(mailer: str) -> None:
+    with pytest.raises(SettingError, match="REPORTS_MAILER") as raised:
+        settings(REPORTS_MAILER=mailer)
+    assert "secret" not in str(raised.value)
+    assert "secret" not in repr(settings(REPORTS_MAILER="smtp://me:secret@relay"))

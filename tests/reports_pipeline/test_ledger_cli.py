@@ -97,6 +97,19 @@ def test_a_second_import_keeps_the_settings_it_does_not_name(
     assert company == ("株式会社青葉", "light", "en")
 
 
+def test_a_copy_is_in_another_language(database_url: str, folder: Path) -> None:
+    command = ["import", "csv", str(folder), "--tenant", "aoba", "--plan", "premium"]
+    refused = run(database_url, *command, "--copy-language", "ja")
+    assert refused.exit_code == 2
+    assert "the documents are in it already" in refused.output
+    assert run(database_url, *command, "--copy-language", "en").exit_code == 0
+    assert copy_language(database_url) == "en"
+    assert run(database_url, *command, "--replace").exit_code == 0
+    assert copy_language(database_url) == "en"
+    assert run(database_url, *command, "--replace", "--copy-language", "none").exit_code == 0
+    assert copy_language(database_url) is None
+
+
 def test_calendar_and_unit_are_settings_too(database_url: str, folder: Path) -> None:
     command = ["import", "csv", str(folder), "--tenant", "aoba"]
     result = run(
@@ -417,6 +430,13 @@ def days(calendar: Calendar, first: Month, last: Month) -> str:
 def execute(url: str, statements: str) -> None:
     with psycopg.connect(url) as connection:
         connection.execute(statements)
+
+
+def copy_language(url: str) -> str | None:
+    with psycopg.connect(url) as connection:
+        [(language,)] = connection.execute("select copy_language from ledger.companies")
+    assert language is None or isinstance(language, str)
+    return language
 
 
 def settings(url: str) -> tuple[int, str, list[str]]:

@@ -14,12 +14,21 @@ import pytest
 from assets.monthly_reports import monthly_reports
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.deliveries import DeliveryMessage
 from reports_pipeline.launching import MONTH_TAG
-from reports_pipeline.sensors import launch_sensor, run_failure_sensor, tenant_sensor
+from reports_pipeline.sensors import (
+    delivery_feedback_sensor,
+    launch_sensor,
+    run_failure_sensor,
+    tenant_sensor,
+)
+from resources.delivery_register import PostgresDeliveryRegister
+from resources.feedback_queue import FeedbackQueue, QueuedEvent
 from resources.launches import Launch, Launches
 from resources.notifier import FolderNotifier, Notice, Notifier, Severity
 from resources.tenants import Tenants
 from tests.assets import batch_pipeline
+from tests.delivery.examples import SATO, SUZUKI, delivery
 from tests.reports_pipeline.requested_runs import create_runs, requested_tenants
 from tests.sample_ledgers import APRIL, FIRST_MONTH, TENANTS
 
@@ -297,3 +306,94 @@ def told(context: dg.RunFailureSensorContext) -> Notice:
 
 def lines_about(tenant_id: str, body: str) -> list[str]:
     return [line for line in body.splitlines() if tenant_id in line.split()]
+
+
+class Events(FeedbackQueue):
+    """Events in memory; what is not settled comes again after `time_out`."""
+
+    def __init__(self, *texts: str) -> None:
+        self.waiting = [QueuedEvent(text, str(number)) for number, text in enumerate(texts)]
+        self.received: list[QueuedEvent] = []
+
+    def receive(self) -> list[QueuedEvent]:
+        taken, self.waiting = self.waiting[:2], self.waiting[2:]
+        self.received += taken
+        return taken
+
+    def settle(self, events: Sequence[QueuedEvent]) -> None:
+        for event in events:
+            self.received.remove(event)
+
+    def time_out(self) -> None:
+        self.waiting, self.received = self.received, []
+
+
+def event(message: DeliveryMessage, kind: str, **detail: object) -> str:
+    tags = {
+        "tenant_id": "t0001",
+        "month": "2026-10",
+        "delivery_id": message.delivery_id,
+        "recipient_no": str(message.recipient_no),
+    }
+    return json.dumps(
+        {
+            "eventType": kind,
+            "mail": {"messageId": "ses-1", "tags": {k: [v] for k, v in tags.items()}},
+            kind.lower(): detail,
+        }
+    )
+
+
+def test_events_of_mails_reach_the_register_and_a_person(
+    instance: dg.DagsterInstance, sample_url: str, tmp_path: Path
+) -> None:
+    with psycopg.connect(sample_url) as connection:
+        connection.execute(
+            """
+            insert into reporting.report_revisions
+                (tenant_id, month, revision, numbers_hash, closed, statements_key, run_id)
+            values ('t0001', '2026-10-01', 1, repeat('a', 64), true, 'a.arrow', 'run')
+            """
+        )
+        connection.execute(
+            "update ledger.contacts set name = '経理 次郎', email = 'jiro@sakura.example'"
+            " where tenant_id = 't0001' and contact_no = 1"
+        )
+    with PostgresDeliveryRegister(sample_url, actor="run-1") as register:
+        messages = register.register(delivery(SATO, SUZUKI)).messages
+        posting = [
+            register.begin_posting(register.claim(message))
+            for message in register.release(register.verify(messages))
+        ]
+        register.accept(posting[0], "ses-1")
+        queue = Events(
+            event(messages[0], "Bounce", bounceType="Permanent"),
+            event(messages[0], "Delivery"),
+            "what is this?",
+            event(messages[1], "Delivery"),  # before the answer to its post
+            event(messages[0], "Bounce", bounceType="Permanent"),
+        )
+        resources = {
+            "feedback_queue": queue,
+            "delivery_register": register,
+            "tenants": Tenants(sample_url),
+            "notifier": FolderNotifier(tmp_path),
+        }
+
+        def states() -> list[str]:
+            [found] = register.read(Month(2026, 10), ["t0001"])["t0001"]
+            return [message.state.value for message in found.messages]
+
+        for _ in range(2):
+            tick(delivery_feedback_sensor, instance, **resources)
+            queue.time_out()
+        assert states() == ["BOUNCED", "POSTING"]
+        register.accept(posting[1], "ses-2")
+        tick(delivery_feedback_sensor, instance, **resources)
+        assert states() == ["BOUNCED", "DELIVERED"]
+        assert [left.text for left in queue.received] == ["what is this?"]
+    [notice] = tmp_path.glob("*.txt")
+    text = notice.read_text()
+    assert "2026-10 t0001：月次レポートのメールが戻りました" in text
+    assert "経理 次郎" in text
+    assert SATO.email not in text

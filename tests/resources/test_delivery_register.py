@@ -20,6 +20,7 @@ from reports_pipeline.delivery.errors import (
     LostClaimError,
     RevisionConflictError,
 )
+from reports_pipeline.delivery.feedback import Feedback, FeedbackKind
 from reports_pipeline.delivery.states import DeliveryState
 from resources.delivery_register import PostgresDeliveryRegister
 from tests.delivery.examples import LETTER, OCTOBER, SATO, SUZUKI, delivery
@@ -365,3 +366,74 @@ def test_a_letter_of_a_correction_comes_back_as_it_was(register: PostgresDeliver
     figures = (ChangedFigure("売上高（当月）", "1,000", "1,200"),)
     letter = replace(LETTER, correction=LetterCorrection(1, 2, figures, changes=14))
     assert register.register(delivery(SATO, letter=letter)).letter == letter
+
+
+def feedback(message: DeliveryMessage, kind: FeedbackKind) -> Feedback:
+    return Feedback(
+        kind,
+        "t0001",
+        str(OCTOBER),
+        message.delivery_id,
+        message.recipient_no,
+        "ses-1",
+        f"{kind}",
+        is_permanent=True,
+    )
+
+
+def test_events_move_a_mail_and_are_written_into_its_history(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    message = accepted(register, SATO)
+    for kind in (FeedbackKind.DELIVERY, FeedbackKind.BOUNCE, FeedbackKind.DELIVERY):
+        assert register.record(feedback(message, kind))
+    [found] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert states(found) == ["BOUNCED"]
+    assert found.messages[0].provider_id == "ses-1"
+    assert history(revisions_url)[-2:] == [
+        (1, message.version + 1, "ACCEPTED", "DELIVERED", "run-1", "Delivery"),
+        (1, message.version + 2, "DELIVERED", "BOUNCED", "run-1", "Bounce"),
+    ]
+
+
+def test_an_event_ends_the_doubt_whether_a_mail_went_out(
+    register: PostgresDeliveryRegister,
+) -> None:
+    unclear = register.mark_unknown(posting(register, SATO), "time-out")
+    assert register.record(feedback(unclear, FeedbackKind.SEND))
+    [found] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert states(found) == ["ACCEPTED"]
+    assert found.messages[0].provider_id == "ses-1"
+
+
+def test_an_event_that_overtakes_the_answer_to_the_post_comes_again(
+    register: PostgresDeliveryRegister,
+) -> None:
+    message = posting(register, SATO)
+    with pytest.raises(LostClaimError):
+        register.record(feedback(message, FeedbackKind.DELIVERY))
+    register.accept(message, "ses-1")
+    assert register.record(feedback(message, FeedbackKind.DELIVERY))
+
+
+def test_an_event_of_a_mail_that_is_not_ours_is_left_alone(
+    register: PostgresDeliveryRegister,
+) -> None:
+    assert not register.record(
+        Feedback(FeedbackKind.BOUNCE, "t0001", str(OCTOBER), "f" * 64, 1, "ses-9", "")
+    )
+
+
+def test_an_address_whose_mail_came_back_gets_none_any_more_until_it_is_opened_again(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    register.record(feedback(accepted(register, SATO), FeedbackKind.BOUNCE))
+    shouted = Recipient(SATO.name, SATO.email.upper())
+    other = delivery(shouted, SUZUKI, tenant_id="t0002")
+    registered = register.register(other)
+    assert states(registered) == ["BLOCKED", "BUILT"]
+    assert registered.messages[0].blocked_code is FailureCode.ADDRESS_SUPPRESSED
+    assert register.register(other) == registered
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute("delete from reporting.suppressed_addresses")
+    assert states(register.register(other)) == ["BUILT", "BUILT"]

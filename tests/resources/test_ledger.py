@@ -63,7 +63,21 @@ def test_the_companies_are_as_registered(extract: LedgerExtract) -> None:
     expected = companies.assign(
         **pd.DataFrame(april, columns=days).map(datetime.date.isoformat), closed=True
     )
+    expected["copy_language"] = expected["copy_language"].fillna("")
     pd.testing.assert_frame_equal(extract.companies, _as_contracted(expected, "companies"))
+
+
+def test_a_copy_s_language_is_the_company_s(url: str) -> None:
+    tenant_id = TENANTS[1]
+    change(
+        url,
+        "update ledger.companies set copy_language = case language when 'ja' then 'en' else 'ja' "
+        f"end where tenant_id = '{tenant_id}'",
+    )
+    extract, _ = PostgresLedger(url).extract(APRIL, TENANTS[:2])
+    languages = extract.companies.set_index("tenant_id")[["language", "copy_language"]]
+    assert set(languages.loc[tenant_id]) == {"ja", "en"}
+    assert languages.loc[TENANTS[0], "copy_language"] == ""
 
 
 def test_fiscal_years_begin_with_the_companies_months(extract: LedgerExtract) -> None:

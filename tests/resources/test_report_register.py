@@ -79,6 +79,7 @@ def document(name: str = "income_statement.pdf", revision: int = 1) -> StoredDoc
         media_type="application/pdf",
         sha256=A,
         bytes=4,
+        branding_version=3,
     )
 
 

@@ -75,6 +75,16 @@ def test_a_company_is_the_same_in_a_smaller_sample(sample: dict[str, pd.DataFram
     pd.testing.assert_frame_equal(companies, sample["companies"].head(3))
 
 
+def test_some_companies_on_the_premium_plan_get_a_copy_in_the_other_language(
+    sample: dict[str, pd.DataFrame],
+) -> None:
+    companies = sample["companies"]
+    copied = companies[companies["copy_language"].notna()]
+    assert 0 < len(copied) < (companies["plan"] == "premium").sum()
+    assert set(copied["plan"]) == {"premium"}
+    assert (copied["copy_language"] != copied["language"]).all()
+
+
 def test_there_are_about_as_many_lines_as_were_asked_for(sample: dict[str, pd.DataFrame]) -> None:
     asked = SCALE.lines_per_month * SCALE.months
     assert len(sample["journal_lines"]) == pytest.approx(asked, rel=0.15)

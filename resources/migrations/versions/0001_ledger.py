@@ -31,6 +31,8 @@ def upgrade() -> None:
                 check (consumption_tax_basis in ('exclusive', 'inclusive', 'none')),
             display_unit text not null default 'one' check (display_unit in ('one', 'thousand')),
             plan text not null default 'standard' check (plan in ('light', 'standard', 'premium')),
+            -- of a second copy of the documents, which the premium plan adds
+            copy_language text check (copy_language in ('ja', 'en') and copy_language <> language),
             status text not null default 'active' check (status in ('active', 'suspended', 'left'))
         )
         """
@@ -362,13 +364,13 @@ def upgrade() -> None:
                         from (
                             select posted_on, entry_id, account_code, debit - credit as amount,
                                    case kind
-                                       when 'opening' then 4
-                                       when 'closing' then 8
-                                       else case
+                                       when 'normal' then case
                                            when account_code = any(known.cash) then 1
                                            when account_code = any(known.retained) then 2
                                            else 0
                                        end
+                                       when 'opening' then 4
+                                       else 8
                                    end as own
                             from ledger.journal_lines l
                             where l.tenant_id = tenant.tenant_id and status = 'posted'

@@ -84,10 +84,34 @@ def upgrade() -> None:
             media_type text not null,
             sha256 text not null check (sha256 ~ '^[0-9a-f]{64}$'),
             bytes bigint not null,
+            branding_version integer not null default 0 check (branding_version >= 0),
             run_id text not null,
             stored_at timestamptz not null default now(),
             primary key (tenant_id, month, revision, name),
             foreign key (tenant_id, month, revision) references reporting.report_revisions
+        )
+        """
+    )
+    # A company's look, from the reports of a month on; among those of the same month the highest
+    # version counts. `logo` is what was uploaded, `logo_png` what documents show of it. Rows are
+    # only added: documents name the version that they have. What a template or a colour may be is
+    # said where they are used, which finds rows that were written by other means.
+    op.execute(
+        """
+        create table reporting.brandings (
+            tenant_id text not null,
+            version integer not null check (version >= 1),
+            effective_from date not null check (extract(day from effective_from) = 1),
+            template text not null,
+            accent text not null,
+            logo bytea check (octet_length(logo) <= 2 * 1024 * 1024),
+            logo_file_name text,
+            logo_png bytea check (octet_length(logo_png) <= 1024 * 1024),
+            logo_png_sha256 text check (logo_png_sha256 ~ '^[0-9a-f]{64}$'),
+            set_by text not null,
+            set_at timestamptz not null default now(),
+            primary key (tenant_id, version),
+            check (num_nulls(logo, logo_file_name, logo_png, logo_png_sha256) in (0, 4))
         )
         """
     )

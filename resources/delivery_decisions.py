@@ -1,0 +1,297 @@
+"""What people decide about deliveries: each decision is kept with who, when and why."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import psycopg
+from psycopg.rows import DictRow, dict_row
+
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
+from reports_pipeline.delivery.errors import DecisionError
+from reports_pipeline.delivery.states import MAYBE_SENT, DeliveryState
+from resources.delivery_records import message_of, move, read_deliveries, suppressed_addresses
+
+# The reader may have it, or it came back. Who complained gets no other.
+_MAY_BE_SENT_AGAIN = MAYBE_SENT - {DeliveryState.POSTING, DeliveryState.COMPLAINED}
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """`month` is None: every month."""
+
+    tenant_id: str
+    month: Month | None
+    reason: str
+    held_by: str
+
+
+class DeliveryDecisions:
+    """The table `reporting.delivery_decisions`; `actor` is the person."""
+
+    def __init__(self, url: str, *, actor: str) -> None:
+        self._url = url
+        self._actor = actor
+
+    def hold(self, tenant_ids: Collection[str], month: Month | None, reason: str) -> None:
+        """Let nothing go out to these tenants, of a month or of any, until they are released."""
+        self._hold_or_release("hold", tenant_ids, month, reason)
+
+    def release(self, tenant_ids: Collection[str], month: Month | None, reason: str) -> None:
+        """End a hold of the same month, or that of all months; without one, nothing changes."""
+        self._hold_or_release("release", tenant_ids, month, reason)
+
+    def holds(self) -> list[Hold]:
+        """Those in force, by tenant; that of all months first."""
+        with self._connection() as connection:
+            rows = connection.execute(
+                """
+                select tenant_id, month, reason, decided_by from (
+                    select distinct on (tenant_id, month) * from reporting.delivery_decisions
+                    where decision in ('hold', 'release')
+                    order by tenant_id, month, decision_id desc
+                ) newest
+                where decision = 'hold' order by tenant_id, month nulls first
+                """
+            )
+            return [
+                Hold(
+                    row["tenant_id"],
+                    row["month"] and Month.of(row["month"]),
+                    row["reason"],
+                    row["decided_by"],
+                )
+                for row in rows
+            ]
+
+    def approve(self, tenant_id: str, month: Month, reason: str) -> int:
+        """Let the newest revision correct what was sent; returns its number.
+
+        Raises:
+            DecisionError: no earlier revision was sent, or the newest one was.
+        """
+        with self._connection() as connection:
+            [row] = connection.execute(
+                """
+                select max(revision) as newest from reporting.report_revisions
+                where tenant_id = %s and month = %s
+                """,
+                [tenant_id, month.start],
+            ).fetchall()
+            newest: int | None = row["newest"]
+            sent = [
+                delivery.revision
+                for delivery in read_deliveries(connection, month, [tenant_id])
+                if delivery.among(MAYBE_SENT)
+            ]
+            if newest is None or not sent:
+                raise DecisionError(
+                    f"{tenant_id} {month}: nothing was sent, so nothing corrects it"
+                )
+            if newest in sent:
+                raise DecisionError(f"{tenant_id} {month}: revision {newest} was sent already")
+            self._note(connection, "approve", tenant_id, month, reason, revision=newest)
+            return newest
+
+    def resend(
+        self,
+        tenant_id: str,
+        month: Month,
+        recipient_no: int,
+        reason: str,
+        *,
+        to: Recipient | None = None,
+    ) -> DeliveryMessage:
+        """Have the mail to a recipient sent once more, marked so, to the same one or another. The
+        tenant's next run sends it.
+
+        Raises:
+            DecisionError: the mail has not gone out, is on its way, was complained about or sent
+                once more already, or the address is suppressed.
+        """
+        with self._connection() as connection:
+            delivery, message = self._message(connection, tenant_id, month, recipient_no)
+            if message.state not in _MAY_BE_SENT_AGAIN:
+                raise DecisionError(
+                    f"{tenant_id} {month}: the mail to recipient {recipient_no} is not sent once "
+                    f"more: it is {message.state}"
+                )
+            if again := [m for m in delivery.messages if m.resend_of == recipient_no]:
+                raise DecisionError(
+                    f"{tenant_id} {month}: the mail to recipient {recipient_no} is sent once more "
+                    f"as {again[0].recipient_no}"
+                )
+            recipient = to or message.recipient
+            if suppressed_addresses(connection, [recipient.email]):
+                raise DecisionError(
+                    f"{tenant_id} {month}: the address is suppressed; name another contact's with "
+                    "--to, or open it with `reports deliveries unsuppress`"
+                )
+            [row] = connection.execute(
+                """
+                with resent as (
+                    insert into reporting.delivery_messages
+                        (delivery_id, recipient_no, name, email, state, resend_of)
+                    values (%(delivery_id)s, %(number)s, %(name)s, %(email)s, 'BUILT', %(of)s)
+                    returning *
+                ), noted as (
+                    insert into reporting.delivery_moves
+                        (delivery_id, recipient_no, version, to_state, actor, reason)
+                    select delivery_id, recipient_no, version, 'BUILT', %(actor)s, %(reason)s
+                    from resent
+                )
+                select * from resent
+                """,
+                {
+                    "delivery_id": delivery.delivery_id,
+                    "number": len(delivery.messages) + 1,
+                    "name": recipient.name,
+                    "email": recipient.email,
+                    "of": recipient_no,
+                    "actor": self._actor,
+                    "reason": reason,
+                },
+            ).fetchall()
+            self._note_of_message(connection, "resend", delivery, message, reason)
+            return message_of(row)
+
+    def confirm(self, tenant_id: str, month: Month, recipient_no: int, reason: str) -> None:
+        """UNKNOWN → ACCEPTED: a person knows that the mail arrived.
+
+        Raises:
+            DecisionError: what became of the mail is known.
+        """
+        with self._connection() as connection:
+            delivery, message = self._unknown(connection, tenant_id, month, recipient_no)
+            move(
+                connection,
+                [message],
+                DeliveryState.ACCEPTED,
+                actor=self._actor,
+                reason=reason,
+                provider_id=f"confirmed by {self._actor}",
+            )
+            self._note_of_message(connection, "confirm", delivery, message, reason)
+
+    def sign_off(self, tenant_id: str, month: Month, recipient_no: int, reason: str) -> None:
+        """Leave open for ever whether a mail arrived: it stands in nobody's way any more.
+
+        Raises:
+            DecisionError: what became of the mail is known.
+        """
+        with self._connection() as connection:
+            delivery, message = self._unknown(connection, tenant_id, month, recipient_no)
+            self._note_of_message(connection, "sign_off", delivery, message, reason)
+
+    def unsuppress(self, address: str, reason: str) -> None:
+        """Let mails go to an address again.
+
+        Raises:
+            DecisionError: it is not suppressed.
+        """
+        with self._connection() as connection:
+            deleted = connection.execute(
+                "delete from reporting.suppressed_addresses where address = lower(%s)", [address]
+            )
+            if deleted.rowcount == 0:
+                raise DecisionError(f"not suppressed: {address}")
+            connection.execute(
+                """
+                insert into reporting.delivery_decisions (decision, address, reason, decided_by)
+                values ('unsuppress', lower(%s), %s, %s)
+                """,
+                [address, reason, self._actor],
+            )
+
+    @contextmanager
+    def _connection(self) -> Iterator[psycopg.Connection[DictRow]]:
+        """One transaction."""
+        with psycopg.connect(self._url, row_factory=dict_row) as connection:
+            yield connection
+
+    def _hold_or_release(
+        self, decision: str, tenant_ids: Collection[str], month: Month | None, reason: str
+    ) -> None:
+        with self._connection() as connection:
+            connection.execute(
+                """
+                insert into reporting.delivery_decisions
+                    (decision, tenant_id, month, reason, decided_by)
+                select %s, tenant_id, %s, %s, %s from unnest(%s::text[]) as tenant_id
+                """,
+                [decision, month and month.start, reason, self._actor, list(tenant_ids)],
+            )
+
+    def _message(
+        self,
+        connection: psycopg.Connection[DictRow],
+        tenant_id: str,
+        month: Month,
+        recipient_no: int,
+    ) -> tuple[RegisteredDelivery, DeliveryMessage]:
+        """Of the newest revision, which nobody else changes until the transaction ends."""
+        connection.execute(
+            "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
+            [f"deliveries/{tenant_id}/{month}"],
+        )
+        deliveries = read_deliveries(connection, month, [tenant_id])
+        for message in deliveries[-1].messages if deliveries else ():
+            if message.recipient_no == recipient_no:
+                return deliveries[-1], message
+        raise DecisionError(f"{tenant_id} {month}: there is no mail to a recipient {recipient_no}")
+
+    def _unknown(
+        self,
+        connection: psycopg.Connection[DictRow],
+        tenant_id: str,
+        month: Month,
+        recipient_no: int,
+    ) -> tuple[RegisteredDelivery, DeliveryMessage]:
+        delivery, message = self._message(connection, tenant_id, month, recipient_no)
+        if message.state is not DeliveryState.UNKNOWN:
+            raise DecisionError(
+                f"{tenant_id} {month}: the mail to recipient {recipient_no} is {message.state}, "
+                "which is known"
+            )
+        return delivery, message
+
+    def _note_of_message(
+        self,
+        connection: psycopg.Connection[DictRow],
+        decision: str,
+        delivery: RegisteredDelivery,
+        message: DeliveryMessage,
+        reason: str,
+    ) -> None:
+        self._note(
+            connection,
+            decision,
+            delivery.tenant_id,
+            delivery.month,
+            reason,
+            revision=delivery.revision,
+            recipient_no=message.recipient_no,
+        )
+
+    def _note(
+        self,
+        connection: psycopg.Connection[DictRow],
+        decision: str,
+        tenant_id: str,
+        month: Month,
+        reason: str,
+        *,
+        revision: int,
+        recipient_no: int | None = None,
+    ) -> None:
+        connection.execute(
+            """
+            insert into reporting.delivery_decisions
+                (decision, tenant_id, month, revision, recipient_no, reason, decided_by)
+            values (%s, %s, %s, %s, %s, %s, %s)
+            """,
+            [decision, tenant_id, month.start, revision, recipient_no, reason, self._actor],
+        )

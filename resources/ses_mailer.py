@@ -1,0 +1,127 @@
+"""Mails through Amazon SES, version 2 of its API."""
+
+from __future__ import annotations
+
+from email.message import EmailMessage
+from typing import Any, Protocol
+
+import boto3
+from botocore.config import Config
+from botocore.exceptions import (
+    BotoCoreError,
+    ClientError,
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ProxyConnectionError,
+    SSLError,
+)
+
+from reports_pipeline.delivery.errors import (
+    DefiniteRejectionError,
+    PostError,
+    ThrottledError,
+    UnclearOutcomeError,
+)
+from reports_pipeline.delivery.messages import Envelope
+from resources.mailer import Mailer
+from resources.send_rate import SendRate
+
+# The request never left, so no mail did.
+_NOT_SENT = (
+    ConnectTimeoutError,
+    EndpointConnectionError,
+    NoCredentialsError,
+    ParamValidationError,
+    ProxyConnectionError,
+)
+# What SES says of one mail or its address. Every other refusal (a paused account, a sender that is
+# not verified, expired credentials) is of all mails, and ends when an operator has acted.
+_OF_THIS_MAIL = frozenset({"MessageRejected", "BadRequestException"})
+
+
+class SesClient(Protocol):
+    """The part of the `sesv2` client that mails need."""
+
+    def send_email(self, **request: Any) -> Any: ...
+    def get_account(self) -> Any: ...
+
+
+def ses_client(
+    *, region: str | None = None, endpoint_url: str | None = None, read_timeout: float = 60
+) -> SesClient:
+    """A client that posts once: by default boto3 posts again after a time-out or a 500, and SES,
+    which knows no idempotency key, would send another mail."""
+    client: SesClient = boto3.client(
+        "sesv2",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        config=Config(
+            retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=read_timeout
+        ),
+    )
+    return client
+
+
+def send_rate_of_account(client: SesClient) -> float:
+    """Mails a second that the account may send, less a tenth for what else it sends."""
+    quota = client.get_account()["SendQuota"]
+    return 0.9 * float(quota["MaxSendRate"])
+
+
+class SesMailer(Mailer):
+    """Raw MIME, one message per recipient. SES replaces its Message-ID, so the identity of a mail
+    travels in its tags, with which every event of the configuration set comes back."""
+
+    def __init__(self, client: SesClient, send_rate: SendRate, *, configuration_set: str) -> None:
+        self._client = client
+        self._send_rate = send_rate
+        self._configuration_set = configuration_set
+
+    def wait_for_turn(self) -> None:
+        self._send_rate.wait()
+
+    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
+        """As for every mailer; the id is the MessageId of SES."""
+        [recipient] = message["To"].addresses
+        try:
+            answer = self._client.send_email(
+                FromEmailAddress=message["From"].addresses[0].addr_spec,
+                Destination={"ToAddresses": [recipient.addr_spec]},
+                Content={"Raw": {"Data": message.as_bytes()}},
+                ConfigurationSetName=self._configuration_set,
+                EmailTags=[
+                    {"Name": name, "Value": value}
+                    for name, value in {
+                        "delivery_id": envelope.delivery_id,
+                        "recipient_no": str(envelope.recipient_no),
+                        "tenant_id": envelope.tenant_id,
+                        "month": str(envelope.month),
+                        "revision": str(envelope.revision),
+                    }.items()
+                ],
+            )
+        except ClientError as error:
+            raise _outcome(error) from error
+        except _NOT_SENT as error:
+            raise ThrottledError(f"SES was not reached: {error}") from error
+        except BotoCoreError as error:
+            # Of a certificate nobody trusts; any other break of TLS may come after the request.
+            if isinstance(error, SSLError) and "CERTIFICATE_VERIFY_FAILED" in str(error):
+                raise ThrottledError(f"SES was not reached: {error}") from error
+            raise UnclearOutcomeError(f"SES did not answer: {error}") from error
+        message_id: str = answer["MessageId"]
+        return message_id
+
+
+def _outcome(error: ClientError) -> PostError:
+    """What an error response says of the mail."""
+    status = error.response["ResponseMetadata"]["HTTPStatusCode"]
+    code = error.response["Error"]["Code"]
+    text = f"SES answered {status} {code}: {error.response['Error'].get('Message', '')}"
+    if not 400 <= status < 500:
+        return UnclearOutcomeError(text)
+    if code in _OF_THIS_MAIL and "not verified" not in text:
+        return DefiniteRejectionError(text)
+    return ThrottledError(text)

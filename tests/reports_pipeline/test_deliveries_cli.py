@@ -1,0 +1,184 @@
+"""`reports deliveries …` as it is typed."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from unittest import mock
+
+import psycopg
+import pytest
+from click.testing import CliRunner, Result
+
+from reports_pipeline.accounting.failures import TenantFailureError
+from reports_pipeline.cli import main
+from reports_pipeline.deliveries_cli import delivery_commands
+from reports_pipeline.delivery.errors import UnclearOutcomeError
+from reports_pipeline.delivery.messages import MailSettings
+from reports_pipeline.environments import LocalEnvironment, Settings
+from resources.delivery_register import PostgresDeliveryRegister
+from resources.dispatch import deliver
+from resources.mailer import Mailer
+from tests.delivery.examples import OCTOBER, SATO, SUZUKI, delivery, stored_documents
+from tests.resources.test_dispatch import NOW, ScriptedMailer
+
+OF_OCTOBER = ["--month", str(OCTOBER)]
+OF_T0001 = [*OF_OCTOBER, "--tenant", "t0001"]
+
+
+@pytest.fixture
+def url(database_url: str) -> str:
+    """Two companies with two revisions of October."""
+    with psycopg.connect(database_url) as connection:
+        connection.execute(
+            """
+            insert into ledger.companies (tenant_id, name, currency) values
+                ('t0001', '山田製作所', 'JPY'), ('t0002', 'さくら商店', 'JPY')
+            """
+        )
+        connection.execute(
+            "insert into ledger.contacts (tenant_id, contact_no, name, email) values"
+            " ('t0001', 1, '田中 三郎', 'tanaka@yamada.example')"
+        )
+        connection.execute(
+            """
+            insert into reporting.report_revisions
+                (tenant_id, month, revision, numbers_hash, closed, statements_key, run_id)
+            select tenant_id, '2026-10-01', revision, repeat('a', 64), false, 'a.arrow', 'run'
+            from unnest(array['t0001', 't0002']) as tenant_id, generate_series(1, 2) as revision
+            """
+        )
+    return database_url
+
+
+def send(url: str, mailer: Mailer, revision: int = 1) -> None:
+    stored = stored_documents(revision=revision)
+    with PostgresDeliveryRegister(url, actor="run-1") as register:
+        deliver(
+            register,
+            mailer,
+            stored.__getitem__,
+            delivery(SATO, SUZUKI, revision=revision),
+            settings=MailSettings(),
+            now=NOW,
+        )
+
+
+def deliveries(url: str, *arguments: str) -> Result:
+    environment = LocalEnvironment(Settings.from_environment({"REPORTS_DATABASE_URL": url}))
+    with mock.patch("getpass.getuser", return_value="sato"):
+        return CliRunner().invoke(delivery_commands, arguments, obj=environment)
+
+
+def said(result: Result, exit_code: int = 0) -> list[str]:
+    assert result.exit_code == exit_code, result.output
+    return result.output.splitlines()
+
+
+def test_the_commands_are_part_of_reports() -> None:
+    assert main.commands["deliveries"] is delivery_commands
+
+
+def test_the_list_names_tenants_states_and_holds(url: str) -> None:
+    with pytest.raises(TenantFailureError):
+        send(url, ScriptedMailer(UnclearOutcomeError("time-out")))
+    said(deliveries(url, "hold", "--tenant", "t0002", "--reason", "wait"))
+    listed = [
+        "t0001  r1  1 UNKNOWN, 2 ACCEPTED",
+        "2026-10: 1 deliveries; mails: 1 ACCEPTED, 1 UNKNOWN",
+        "held: t0002 by sato: wait",
+    ]
+    assert said(deliveries(url, "list", *OF_OCTOBER)) == listed
+    assert said(deliveries(url, "list", *OF_OCTOBER, "--state", "unknown")) == listed
+    assert said(deliveries(url, "list", *OF_OCTOBER, "--state", "bounced"))[0] == (
+        "2026-10: 0 deliveries; mails: none"
+    )
+
+
+def test_a_delivery_is_shown_with_its_files_and_every_step(url: str) -> None:
+    send(url, ScriptedMailer())
+    said(deliveries(url, "resend", *OF_T0001, "--recipient", "1", "--reason", "lost"))
+    shown = said(deliveries(url, "show", *OF_T0001))
+    assert shown[0].startswith("t0001 2026-10 r1  ")
+    assert any("income_statement.pdf" in line for line in shown)
+    assert f"  1  ACCEPTED  {SATO.name} <{SATO.email}>  signed off  id-1" in shown
+    assert f"  3  BUILT  {SATO.name} <{SATO.email}>  once more for 1" in shown
+    assert shown[-1].endswith("r1/1 resend  sato: lost")
+    assert any(line.endswith("r1/1 POSTING → ACCEPTED  run-1") for line in shown)
+
+
+def test_a_hold_is_ended_by_name(url: str) -> None:
+    said(deliveries(url, "hold", *OF_T0001, "--reason", "wait"))
+    said(deliveries(url, "hold", "--tenant", "t0001", "--reason", "wait for all"))
+    assert said(deliveries(url, "release", *OF_T0001, "--reason", "go")) == [
+        "2026-10: released: t0001",
+        "another hold is in force: t0001",
+        "It goes out with the next run: reports backfill --month 2026-10 --tenant t0001",
+    ]
+    assert said(deliveries(url, "release", "--tenant", "t0001", "--reason", "go"))[0] == (
+        "every month: released: t0001"
+    )
+
+
+def test_a_correction_is_approved(url: str) -> None:
+    mailer = ScriptedMailer()
+    send(url, mailer)
+    with pytest.raises(TenantFailureError, match="CORRECTION_PENDING"):
+        send(url, mailer, revision=2)
+    assert said(deliveries(url, "approve", *OF_T0001, "--reason", "sales were missing"))[0] == (
+        "t0001 2026-10: revision 2 may go out"
+    )
+    send(url, mailer, revision=2)
+    assert len(mailer.posts) == 4
+
+
+def test_a_mail_may_go_to_another_contact_only(url: str) -> None:
+    send(url, ScriptedMailer())
+    again = ["resend", *OF_T0001, "--recipient", "1", "--reason", "came back", "--to"]
+    assert said(deliveries(url, *again, "evil@example.com"), 1) == [
+        "Error: t0001 has no contact with the address evil@example.com"
+    ]
+    assert said(deliveries(url, *again, "TANAKA@yamada.example"))[0] == (
+        "t0001 2026-10: 3  BUILT  田中 三郎 <tanaka@yamada.example>  once more for 1"
+    )
+
+
+@pytest.mark.parametrize(
+    ("outcome", "step"),
+    [("arrived", "UNKNOWN → ACCEPTED"), ("signed-off", "r1/1 sign_off")],
+)
+def test_an_unclear_mail_is_settled(url: str, outcome: str, step: str) -> None:
+    with pytest.raises(TenantFailureError):
+        send(url, ScriptedMailer(UnclearOutcomeError("time-out")))
+    settle = ["resolve", *OF_T0001, "--recipient", "1", "--as", outcome, "--reason", "asked"]
+    said(deliveries(url, *settle))
+    assert any(step in line for line in said(deliveries(url, "show", *OF_T0001)))
+    send(url, ScriptedMailer())
+
+
+@pytest.mark.parametrize(
+    ("arguments", "error"),
+    [
+        (["approve", *OF_T0001, "--reason", "x"], "t0001 2026-10: nothing was sent"),
+        (["unsuppress", "a@b.example", "--reason", "x"], "not suppressed: a@b.example"),
+        (["hold", "--tenant", "nobody", "--reason", "x"], "no such tenants: nobody"),
+        (["hold", "--reason", "x"], "Name tenants with --tenant."),
+        (["hold", "--tenant", "t0001"], "Missing option '--reason'"),
+        (["show", *OF_OCTOBER, "--tenant", "nobody"], "no such tenants: nobody"),
+        (["resolve", *OF_T0001, "--recipient", "1", "--reason", "x"], "Missing option '--as'"),
+        (
+            ["resolve", *OF_T0001, "--recipient", "1", "--as", "arrived", "--reason", "x"],
+            "there is no mail to a recipient 1",
+        ),
+    ],
+)
+def test_what_cannot_be_is_said_in_a_line(url: str, arguments: list[str], error: str) -> None:
+    result = deliveries(url, *arguments)
+    assert result.exit_code in (1, 2)
+    assert error in result.output
+    assert "Traceback" not in result.output
+
+
+def test_nothing_delivered_is_said(url: str, tmp_path: Path) -> None:
+    assert said(deliveries(url, "show", *OF_T0001)) == [
+        "t0001 2026-10: nothing is registered for delivery."
+    ]

@@ -1,0 +1,118 @@
+from collections.abc import Iterator
+from email import policy
+from email.message import EmailMessage
+
+import boto3
+import pytest
+from botocore.config import Config
+
+from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.errors import (
+    DefiniteRejectionError,
+    PostError,
+    ThrottledError,
+    UnclearOutcomeError,
+)
+from reports_pipeline.delivery.messages import Envelope
+from resources.send_rate import SendRate
+from resources.ses_mailer import SesMailer, ses_client
+from tests.ses_server import FakeSes, Fault, running_ses
+
+
+class AtOnce(SendRate):
+    def wait(self) -> None:
+        pass
+
+
+ENVELOPE = Envelope("t0001", Month(2026, 10), 3, recipient_no=2)
+
+
+pytestmark = pytest.mark.usefixtures("aws_credentials")
+
+
+@pytest.fixture
+def ses() -> Iterator[FakeSes]:
+    with running_ses() as server:
+        yield server
+
+
+def mailer(ses: FakeSes) -> SesMailer:
+    return SesMailer(
+        ses_client(endpoint_url=ses.url, read_timeout=1), AtOnce(), configuration_set="reports"
+    )
+
+
+def mail() -> EmailMessage:
+    message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
+    message["From"] = "経理レポート <reports@financeflow.example>"
+    message["To"] = "佐藤 <sato@sakura.example>"
+    message["Subject"] = "月次レポート"
+    message.set_content("本文\n")
+    message.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="損益.pdf")
+    return message
+
+
+def test_a_mail_arrives_whole_with_its_identity_in_the_tags(ses: FakeSes) -> None:
+    provider_id = mailer(ses).post(mail(), envelope=ENVELOPE)
+    [accepted] = ses.accepted
+    assert provider_id == accepted.message_id
+    assert accepted.recipients == ["sato@sakura.example"]
+    assert accepted.sender == "reports@financeflow.example"
+    assert accepted.configuration_set == "reports"
+    assert accepted.tags == {
+        "delivery_id": ENVELOPE.delivery_id,
+        "recipient_no": "2",
+        "tenant_id": "t0001",
+        "month": "2026-10",
+        "revision": "3",
+    }
+    assert accepted.content["Subject"] == "月次レポート"
+    assert accepted.content["From"].addresses[0].display_name == "経理レポート"
+    [attachment] = accepted.content.iter_attachments()
+    assert attachment.get_filename() == "損益.pdf"
+    assert attachment.get_payload(decode=True) == b"%PDF-1.7"
+
+
+@pytest.mark.parametrize(
+    ("fault", "outcome"),
+    [
+        ("accept, then hang", UnclearOutcomeError),
+        ("accept, then 500", UnclearOutcomeError),
+        ("accept, then reset", UnclearOutcomeError),
+        ("hang", UnclearOutcomeError),
+        ("500", UnclearOutcomeError),
+        ("reset", UnclearOutcomeError),
+        ("429", ThrottledError),
+        ("paused", ThrottledError),
+        ("expired credentials", ThrottledError),
+        # of all mails, not of this address: blocking the tenants one by one would help nobody
+        ("sender not verified", ThrottledError),
+        ("rejected", DefiniteRejectionError),
+    ],
+)
+def test_every_fault_has_its_meaning_and_one_post(
+    ses: FakeSes, fault: Fault, outcome: type[PostError]
+) -> None:
+    ses.faults.append(fault)
+    with pytest.raises(outcome) as raised:
+        mailer(ses).post(mail(), envelope=ENVELOPE)
+    assert type(raised.value) is outcome
+    assert ses.posts == 1
+
+
+def test_a_client_with_the_defaults_of_boto3_would_have_sent_three_mails(ses: FakeSes) -> None:
+    """What the single attempt is for; if this fails, boto3 has changed."""
+    ses.faults += ["accept, then 500", "accept, then 500"]
+    default = boto3.client(
+        "sesv2",
+        endpoint_url=ses.url,
+        config=Config(retries={"mode": "standard", "total_max_attempts": 3}),
+    )
+    SesMailer(default, AtOnce(), configuration_set="reports").post(mail(), envelope=ENVELOPE)
+    assert len(ses.accepted) == 3
+
+
+def test_a_server_that_is_not_there_has_certainly_sent_nothing() -> None:
+    client = ses_client(endpoint_url="http://127.0.0.1:9")
+    with pytest.raises(ThrottledError, match="not reached"):
+        SesMailer(client, AtOnce(), configuration_set="reports").post(mail(), envelope=ENVELOPE)

@@ -29,8 +29,8 @@ from reports_pipeline.delivery.states import MAYBE_SENT, SENT, DeliveryState, re
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.changes import change_text
+from reports_pipeline.documents.content.layouts import INCOME_STATEMENT, statement_report
 from reports_pipeline.documents.formats import currency_name, format_amount
-from reports_pipeline.documents.layouts import INCOME_STATEMENT, statement_report
 from resources.delivery_register import DeliveryRegister
 from resources.dispatch import deliver
 from resources.document_store import DocumentStore

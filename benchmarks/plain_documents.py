@@ -11,7 +11,7 @@ from __future__ import annotations
 from benchmarks.plain_pdf import render_pdf
 from benchmarks.plain_workbook import render_workbook
 from reports_pipeline.accounting.reports import TenantReports
-from reports_pipeline.documents.contents import editions, pdf_reports, workbook_reports
+from reports_pipeline.documents.content.contents import editions, pdf_reports, workbook_reports
 
 
 def render_pdfs(reports: TenantReports, reference: str) -> list[bytes]:

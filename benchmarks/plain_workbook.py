@@ -25,10 +25,10 @@ from reports_pipeline.accounting.money import from_minor_units, minor_unit_expon
 from reports_pipeline.accounting.reports import LineKind
 from reports_pipeline.documents.catalogs import Catalog, catalog
 from reports_pipeline.documents.formats import NEGATIVE_SIGN, NOTHING
-from reports_pipeline.documents.sheet_xml import THIS_COLUMN, THIS_ROW, SheetRow
 from reports_pipeline.documents.tables import Cell, Column, ColumnKind, Ratio, Report
-from reports_pipeline.documents.workbook_sheets import SheetTable, key_figures, report_table
-from reports_pipeline.documents.workbook_summary import (
+from reports_pipeline.documents.workbook.sheet_xml import THIS_COLUMN, THIS_ROW, SheetRow
+from reports_pipeline.documents.workbook.sheets import SheetTable, key_figures, report_table
+from reports_pipeline.documents.workbook.summary import (
     list_figures,
     list_summary,
     statement_summary,

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from reports_pipeline.accounting.reports import Company, TenantReports
 from reports_pipeline.documents.branding import HOUSE_BRANDING, Branding
-from reports_pipeline.documents.contents import (
+from reports_pipeline.documents.content.contents import (
     PDFS,
     WORKBOOKS,
     editions,
@@ -16,9 +16,9 @@ from reports_pipeline.documents.contents import (
     workbook_reports,
 )
 from reports_pipeline.documents.formats import format_day
-from reports_pipeline.documents.pdf import render_pdfs as _pdf_contents
+from reports_pipeline.documents.pdf.render import render_pdfs as _pdf_contents
 from reports_pipeline.documents.tables import Report
-from reports_pipeline.documents.workbook import render_workbook
+from reports_pipeline.documents.workbook.render import render_workbook
 
 PDF_TYPE = "application/pdf"
 WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"

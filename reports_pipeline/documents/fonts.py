@@ -22,7 +22,7 @@ from weakref import WeakKeyDictionary
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import FF_NONSYMBOLIC, FF_SYMBOLIC, SUBSETN, TTFont, TTFontFace
 
-from reports_pipeline.documents.pdf_archive import WrittenObject, deflated, reference
+from reports_pipeline.documents.pdf.archive import WrittenObject, deflated, reference
 
 REGULAR = "NotoSansJP-Regular"
 BOLD = "NotoSansJP-Bold"

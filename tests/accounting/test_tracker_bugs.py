@@ -24,7 +24,7 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import StatementKind, TenantReports
 from reports_pipeline.accounting.statements import build_statements
 from reports_pipeline.documents.bundle import render_workbooks
-from reports_pipeline.documents.contents import pdf_reports
+from reports_pipeline.documents.content.contents import pdf_reports
 from reports_pipeline.documents.formats import format_amount
 from reports_pipeline.documents.tables import ColumnChart, Report
 from tests.accounting.calendars import years_from

@@ -16,8 +16,9 @@ from openpyxl.worksheet.worksheet import Worksheet
 from benchmarks import plain_documents, plain_pdf
 from benchmarks.sample_reports import sample_reports
 from reports_pipeline.accounting.reports import TenantReports
-from reports_pipeline.documents import bundle, pdf
-from reports_pipeline.documents.contents import pdf_reports
+from reports_pipeline.documents import bundle
+from reports_pipeline.documents.content.contents import pdf_reports
+from reports_pipeline.documents.pdf.render import render_pdfs
 from reports_pipeline.documents.tables import BarChart
 from tests.documents.printed_pages import PrintedPage, printed_pages, without_spaces
 from tests.documents.samples import empty, english, losing
@@ -56,7 +57,7 @@ def test_pages_have_the_same_characters(name: str, tmp_path: Path) -> None:
     """All of them but those of the charts, whose axes are each drawn their own way."""
     for parts in pdf_reports(TENANTS[name]()):
         without_charts = [replace(report, charts=()) for report in parts]
-        [content] = pdf.render_pdfs([without_charts], REFERENCE)
+        [content] = render_pdfs([without_charts], REFERENCE)
         ours = pages_of(content, tmp_path)
         plain = pages_of(plain_pdf.render_pdf(without_charts, REFERENCE), tmp_path)
         assert [page.width for page in plain] == [page.width for page in ours]

@@ -30,7 +30,7 @@ from reports_pipeline.accounting.reports import (
 )
 from reports_pipeline.documents.bundle import Document, render_pdfs, render_workbooks
 from reports_pipeline.documents.catalogs import catalog
-from reports_pipeline.documents.contents import editions, pdf_reports, workbook_reports
+from reports_pipeline.documents.content.contents import editions, pdf_reports, workbook_reports
 from reports_pipeline.documents.tables import Cell, ColumnKind, Ratio, Report
 from tests.documents.printed_pages import (
     PrintedPage,

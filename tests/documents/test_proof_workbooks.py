@@ -8,8 +8,8 @@ from pathlib import Path
 import pytest
 
 from reports_pipeline.documents.bundle import render_workbooks
-from tests.documents.test_workbook import cells_of, without_cached_values
 from tests.documents.varied_tenants import varied_tenant
+from tests.documents.workbook.test_render import cells_of, without_cached_values
 from tests.programs import require_program
 
 REFERENCE = "8f14e45fceea167a"

@@ -13,7 +13,6 @@ from assets.tenant_batch import Artefact, StageResult, StageWork, for_each_tenan
 from reports_pipeline.accounting.corrections import line_changes, most_telling
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.money import minor_unit_exponent
-from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineChange, TenantReports
 from reports_pipeline.delivery.deliveries import (
     ChangedFigure,
@@ -60,7 +59,6 @@ def report_deliveries(
     resumed without a rebuild once it has one.
     """
     reports = reports_by_tenant(work, document_store, report_register)
-    received = _received(work.month, [report for report, _ in reports.values()], delivery_register)
     documents = report_register.documents(work.month, work.tenant_ids)
     contacts = tenants.contacts(work.tenant_ids)
     now = datetime.datetime.now(datetime.UTC)
@@ -68,9 +66,10 @@ def report_deliveries(
     def make(tenant_id: str) -> Artefact:
         report, numbers_hash = reports[tenant_id]
         correction = None
-        if tenant_id in received:
-            changes = _changes_since(received[tenant_id], report, document_store, report_register)
-            correction = _correction(received[tenant_id], report, changes)
+        received = _received(report, delivery_register)
+        if received is not None:
+            changes = _changes_since(received, report, document_store, report_register)
+            correction = _correction(received, report, changes)
         delivery = _delivery(
             report,
             numbers_hash,
@@ -166,20 +165,23 @@ def _figures(report: TenantReports) -> tuple[KeyFigure, ...]:
     )
 
 
-def _received(
-    month: Month, reports: Sequence[TenantReports], delivery_register: DeliveryRegister
-) -> dict[str, int]:
-    """The newest earlier revision that a tenant's readers have, or may have, in their mail; readers
-    who have none get an ordinary mail, whatever the documents correct."""
+def _received(report: TenantReports, delivery_register: DeliveryRegister) -> int | None:
+    """The newest earlier revision that the readers have, or may have, in their mail; readers who
+    have none get an ordinary mail, whatever the documents correct.
+
+    Asked at each attempt: what was under way at the one before may have arrived since.
+    """
     # What was mailed before a revision got its number is corrected by its documents, and what was
     # mailed later keeps it from being sent.
-    revisions = {r.company.tenant_id: r.revision for r in reports if r.corrects is not None}
-    return {
-        tenant_id: delivery.revision
-        for tenant_id, deliveries in delivery_register.read(month, revisions).items()
-        for delivery in deliveries  # the newest comes last
-        if delivery.revision < revisions[tenant_id] and delivery.among(_RECEIVED)
-    }
+    if report.corrects is None:
+        return None
+    tenant_id = report.company.tenant_id
+    sent = [
+        delivery.revision
+        for delivery in delivery_register.read(report.month, [tenant_id]).get(tenant_id, ())
+        if delivery.revision < report.revision and delivery.among(_RECEIVED)
+    ]
+    return max(sent, default=None)
 
 
 def _changes_since(

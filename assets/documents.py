@@ -84,7 +84,7 @@ def _documents(
     """Render and store the documents of each tenant, unless its revision has some already.
 
     What is stored may have been sent, so newer code, another branding or another plan never
-    replaces it. A branding that cannot be used leaves the tenant with the house's look, and
+    replaces it. A branding that cannot be used leaves the tenant with the house's, and
     operators with a notice.
     """
     reports = reports_by_tenant(work, document_store, report_register)
@@ -98,7 +98,7 @@ def _documents(
         for tenant_id, (report, _) in reports.items()
     }
     lacking = [tenant_id for tenant_id, documents in stored.items() if not documents]
-    looks, faults = brandings.of(lacking, work.month)
+    branding_by_tenant, faults = brandings.of(lacking, work.month)
     added: list[StoredDocument] = []
     fallen_back: dict[str, BrandingError] = {}
 
@@ -107,7 +107,7 @@ def _documents(
         documents = stored[tenant_id]
         metadata: dict[str, dg.MetadataValue] = {}
         if not documents:
-            documents = _store(report, looks[tenant_id], render, document_store)
+            documents = _store(report, branding_by_tenant[tenant_id], render, document_store)
             added.extend(documents)
             if tenant_id in faults:
                 fallen_back[tenant_id] = faults[tenant_id]

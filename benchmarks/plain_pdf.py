@@ -213,9 +213,9 @@ def _story(report: Report, texts: Catalog) -> list[Flowable]:
         colour = _NEGATIVE if comment.is_warning else _ACCENT
         story.append(Paragraph(_escaped(comment.title), _style(10, bold=True, colour=colour)))
         story += [Paragraph(_escaped(comment.text), _style(9)), Spacer(0, 8)]
-    if report.notes:
+    if report.remarks:
         story.append(Spacer(0, 4))
-    story += [Paragraph(_escaped(note), _style(7.5, colour=_MUTED)) for note in report.notes]
+    story += [Paragraph(_escaped(note), _style(7.5, colour=_MUTED)) for note in report.remarks]
     if not report.charts_first:
         story += charts
     return story

@@ -242,6 +242,7 @@ def _number_formats(report: Report, texts: Catalog) -> dict[ColumnKind, str]:
         ColumnKind.SUM: amount,
         ColumnKind.COUNT: "#,##0",
         ColumnKind.SHARE: f'#,##0.0%;[Red]"{NEGATIVE_SIGN}"#,##0.0%',
+        ColumnKind.POINTS: f'#,##0.0" pt";[Red]"{NEGATIVE_SIGN}"#,##0.0" pt"',
     }
 
 

@@ -89,7 +89,7 @@ def _used_characters(reports: TenantReports) -> list[tuple[str, list[set[str]]]]
                 _listen(alphabet, characters)
         return made
 
-    with mock.patch("reports_pipeline.documents.pdf.tenant_alphabets", alphabets):
+    with mock.patch("reports_pipeline.documents.pdf.render.tenant_alphabets", alphabets):
         bundle.render_pdfs(reports, "0123456789abcdef")
     return used
 

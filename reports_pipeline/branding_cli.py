@@ -1,4 +1,4 @@
-"""`reports branding …`: each company's own look, from which month on, and what it looks like."""
+"""`reports branding …`: each company's branding, from which month on, and how it looks."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from reports_pipeline.environments import LocalEnvironment
 from reports_pipeline.fresh_reports import coded_text, fresh_reports
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.tokyo import TOKYO, last_month
-from resources.brandings import BrandingChange, BrandingVersion, LogoUpload, in_effect
+from resources.brandings import BrandingChange, BrandingVersion, LogoUpload
 
 # Printed where documents that are sent have their 管理番号.
 _NO_REFERENCE = "PREVIEW"
@@ -72,7 +72,12 @@ def _change_options(command: _Command) -> _Command:
     """`--template`, `--accent`, `--logo` and `--no-logo`."""
     for option in (
         click.option("--no-logo", "without_logo", is_flag=True, help="No logo any more."),
-        click.option("--logo", type=_LogoFile(), help="A PNG, JPEG or SVG of at most 2 MB."),
+        click.option(
+            "--logo",
+            type=_LogoFile(),
+            help="A PNG, JPEG or SVG of at most 2 MB; an SVG without DOCTYPE (Illustrator: Export"
+            " As SVG, not Save As).",
+        ),
         click.option("--accent", help="The colour, #RRGGBB; white text on it must be readable."),
         click.option("--template", type=click.Choice([template.value for template in Template])),
     ):
@@ -82,7 +87,7 @@ def _change_options(command: _Command) -> _Command:
 
 @click.group(name="branding", cls=_BrandingGroup)
 def branding_commands() -> None:
-    """Set a company's own look: template, colour and logo of its documents."""
+    """Set a company's branding: template, colour and logo of its documents."""
 
 
 @branding_commands.command(name="set")
@@ -105,27 +110,31 @@ def set_branding(
     logo: LogoUpload | None,
     without_logo: bool,
 ) -> None:
-    """Set a company's look from a month on; what is not given stays as it was in that month.
+    """Set a company's branding from a month on; what is not given stays as it was in that month.
 
-    Documents that are stored keep the look they have.
+    Documents that are stored keep the branding they have.
     """
     change = _change(template, accent, logo, without_logo)
     if change == BrandingChange():
         raise click.UsageError("Give one of --template, --accent, --logo and --no-logo.")
     environment.tenants().require([tenant_id])
     brandings = environment.brandings()
-    made = brandings.set(tenant_id, change, effective_from=effective_from, set_by=operator_name())
+    branding = brandings.set(
+        tenant_id, change, effective_from=effective_from, set_by=operator_name()
+    )
     later = [
-        entry
+        entry.effective_from
         for entry in brandings.history([tenant_id])[tenant_id]
         if entry.effective_from > effective_from
     ]
     until = ""
     if later:
-        follower = min(later, key=lambda entry: (entry.effective_from, -entry.version))
-        until = f" until {follower.effective_from}, when version {follower.version} begins"
+        end = min(later)
+        follower = brandings.in_effect([tenant_id], end)[tenant_id]
+        until = f" until {end}, when version {follower} begins"
     click.echo(
-        f"{tenant_id}: version {made.version} from {effective_from} on{until}: {_look(made)}"
+        f"{tenant_id}: version {branding.version} from {effective_from} on{until}:"
+        f" {_in_words(branding)}"
     )
 
 
@@ -137,7 +146,8 @@ def show_brandings(environment: LocalEnvironment, tenants: tuple[str, ...], as_j
     """List the brandings of some companies, or of all that have one, oldest first; * marks the one
     that last month's documents have."""
     environment.tenants().require(tenants)
-    history = environment.brandings().history(tenants or None)
+    brandings = environment.brandings()
+    history = brandings.history(tenants or None)
     if as_json:
         document = {
             "brandings": [
@@ -148,9 +158,10 @@ def show_brandings(environment: LocalEnvironment, tenants: tuple[str, ...], as_j
         }
         click.echo(json.dumps(document, ensure_ascii=False, indent=1))
         return
+    current = brandings.in_effect(history, last_month())
     for tenant_id in tenants or history:
         click.echo(tenant_id)
-        for text in _rows(history.get(tenant_id, ())):
+        for text in _rows(history.get(tenant_id, ()), current.get(tenant_id)):
             click.echo(text)
     if not tenants and not history:
         click.echo("no company has a branding of its own")
@@ -180,24 +191,33 @@ def preview(
 ) -> None:
     """Write a company's documents of a month as they would look, straight from the ledger.
 
-    With the branding in effect for the month, or with that changed as `set` would. Nothing is
-    stored or sent; files of an earlier preview are replaced.
+    With the branding in effect for the month, or, where that cannot be used, the house's and the
+    reason; with options, with it changed as `set` would. Nothing is stored or sent; files of an
+    earlier preview are replaced.
     """
     environment.tenants().require([tenant_id])
     change = _change(template, accent, logo, without_logo)
-    made = environment.brandings().changed(tenant_id, change, month)
+    brandings = environment.brandings()
+    fault = None
+    if change == BrandingChange():
+        branding_by_tenant, faults = brandings.of([tenant_id], month)
+        branding, fault = branding_by_tenant[tenant_id], faults.get(tenant_id)
+    else:
+        branding = brandings.changed(tenant_id, change, month)
     _, found = fresh_reports(environment.ledger(), month, [tenant_id])
     reports = found[tenant_id]
     if isinstance(reports, TenantFailure):
         raise click.ClickException(coded_text(reports))
     try:
         documents = [
-            *render_pdfs(reports, _NO_REFERENCE, made),
-            *render_workbooks(reports, _NO_REFERENCE, made),
+            *render_pdfs(reports, _NO_REFERENCE, branding),
+            *render_workbooks(reports, _NO_REFERENCE, branding),
         ]
     except TenantFailureError as error:
         raise click.ClickException(coded_text(error.failure)) from None
-    click.echo(f"{tenant_id} {month}: {_look(made)}")
+    click.echo(f"{tenant_id} {month}: {_in_words(branding)}")
+    if fault is not None:
+        click.echo(f"the company's own branding is not used: {_fault(fault)}")
     folder.mkdir(parents=True, exist_ok=True)
     for document in documents:
         path = folder / document.name
@@ -213,19 +233,18 @@ def _change(
     return BrandingChange(template, accent, logo, without_logo)
 
 
-def _look(made: Branding) -> str:
+def _in_words(branding: Branding) -> str:
     logo = "no logo"
-    if made.logo is not None:
-        logo = f"logo of {made.logo.width} x {made.logo.height} pixels"
-    return f"{made.template}, #{made.accent}, {logo}"
+    if branding.logo is not None:
+        logo = f"logo of {branding.logo.width} x {branding.logo.height} pixels"
+    return f"{branding.template}, #{branding.accent}, {logo}"
 
 
-def _rows(history: Sequence[BrandingVersion]) -> Iterator[str]:
+def _rows(history: Sequence[BrandingVersion], current: int | None) -> Iterator[str]:
     if not history:
-        yield "  the house's look"
-    current = in_effect(history, last_month())
+        yield "  the house's branding"
     for entry in history:
-        mark = "*" if entry is current else " "
+        mark = "*" if entry.version == current else " "
         at = f"{entry.set_at.astimezone(TOKYO):%Y-%m-%d %H:%M} Tokyo"
         yield (
             f"{mark} {entry.version:<4}from {entry.effective_from}  {entry.template:8}"

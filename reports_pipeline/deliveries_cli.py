@@ -17,7 +17,7 @@ from reports_pipeline.command_line import (
     tenants_option,
 )
 from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
-from reports_pipeline.delivery.errors import DecisionError
+from reports_pipeline.delivery.errors import DecisionError, LostClaimError
 from reports_pipeline.delivery.states import DeliveryState, reference
 from reports_pipeline.environments import LocalEnvironment
 from reports_pipeline.operator_name import operator_name
@@ -34,7 +34,7 @@ class _DecisionGroup(LedgerGroup):
     def invoke(self, ctx: click.Context) -> object:
         try:
             return super().invoke(ctx)
-        except DecisionError as error:
+        except (DecisionError, LostClaimError) as error:
             raise click.ClickException(str(error)) from None
 
 
@@ -147,19 +147,19 @@ def release(
 
 @delivery_commands.command()
 @month_option
-@tenants_option
+@tenant_option
+@click.option("--revision", type=click.IntRange(min=2), required=True, help="That you have read.")
 @_reason_option
 @click.pass_obj
 def approve(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
+    environment: LocalEnvironment, month: Month, tenant_id: str, revision: int, reason: str
 ) -> None:
     """Let the newest revision go out as a correction (訂正版) of what was sent. `reports month
     corrections` says what it changes."""
-    _require_named(environment, tenants)
-    for tenant_id in tenants:
-        revision = _decisions(environment).approve(tenant_id, month, reason)
-        click.echo(f"{tenant_id} {month}: revision {revision} may go out")
-    _show_next(month, tenants)
+    environment.tenants().require([tenant_id])
+    _decisions(environment).approve(tenant_id, month, revision, reason)
+    click.echo(f"{tenant_id} {month}: revision {revision} may go out")
+    _show_next(month, [tenant_id])
 
 
 @delivery_commands.command()
@@ -179,7 +179,16 @@ def resend(
 ) -> None:
     """Have a mail sent once more, marked 再送."""
     environment.tenants().require([tenant_id])
-    to = None if address is None else _contact(environment, tenant_id, address)
+    was_sent_to = [
+        message.recipient.email
+        for delivery in _newest(environment, month, [tenant_id])
+        for message in delivery.messages
+        if message.recipient_no == recipient_no
+    ]
+    to = None
+    if addresses := [address] if address else was_sent_to:
+        # Who was a contact then may have left the company.
+        to = _contact(environment, tenant_id, addresses[0])
     message = _decisions(environment).resend(tenant_id, month, recipient_no, reason, to=to)
     click.echo(f"{tenant_id} {month}: {_message(message)}")
     _show_next(month, [tenant_id])
@@ -215,6 +224,22 @@ def resolve(
 
 
 @delivery_commands.command()
+@month_option
+@tenant_option
+@_recipient_option
+@_reason_option
+@click.pass_obj
+def reopen(
+    environment: LocalEnvironment, month: Month, tenant_id: str, recipient_no: int, reason: str
+) -> None:
+    """Try a mail again that was refused for something that is mended: a misspelt setting, say."""
+    environment.tenants().require([tenant_id])
+    _decisions(environment).reopen(tenant_id, month, recipient_no, reason)
+    click.echo(f"{tenant_id} {month}: the mail to recipient {recipient_no} is open again")
+    _show_next(month, [tenant_id])
+
+
+@delivery_commands.command()
 @click.argument("address")
 @_reason_option
 @click.pass_obj
@@ -246,14 +271,16 @@ def _contact(environment: LocalEnvironment, tenant_id: str, address: str) -> Rec
     for contact in contacts:
         if contact.email.lower() == address.lower():
             return Recipient(contact.name, contact.email)
-    raise click.ClickException(f"{tenant_id} has no contact with the address {address}")
+    raise click.ClickException(
+        f"{tenant_id} has no contact with the address {address}; name one that it has with --to"
+    )
 
 
 def _message(message: DeliveryMessage) -> str:
     marks = [
         f"once more for {message.resend_of}" if message.resend_of else "",
         message.blocked_code or "",
-        "signed off" if message.signed_off else "",
+        "dealt with" if message.dealt_with else "",
         message.provider_id or "",
     ]
     recipient = f"{message.recipient.name} <{message.recipient.email}>"

@@ -257,16 +257,16 @@ class LocalEnvironment:
         mailer = self.settings.mailer
         if mailer == "outbox":
             return OutboxMailer(self.outbox_folder)
-        per_second = self.settings.mails_per_second
+        given = self.settings.mails_per_second
         if mailer.startswith(_SES):
             client = ses_client()
             rate = PostgresSendRate(
-                self.database_url, "ses", per_second or send_rate_of_account(client)
+                self.database_url, "ses", lambda: given or send_rate_of_account(client)
             )
             return SesMailer(client, rate, configuration_set=mailer.removeprefix(_SES))
         relay = Relay.of_url(mailer)
         rate = PostgresSendRate(
-            self.database_url, relay.host, per_second or _MAILS_PER_SECOND_TO_A_RELAY
+            self.database_url, relay.host, lambda: given or _MAILS_PER_SECOND_TO_A_RELAY
         )
         return SmtpMailer(relay, rate)
 

@@ -5,6 +5,7 @@ from collections.abc import Iterator
 from typing import Any, cast
 
 import dagster as dg
+import psycopg
 
 from assets.partitions import TENANTS
 from reports_pipeline.delivery.errors import LostClaimError
@@ -150,10 +151,10 @@ def delivery_feedback_sensor(
             try:
                 feedback = parse_ses_event(event.text)
                 is_ours = delivery_register.record(feedback)
-            except (FeedbackError, LostClaimError) as error:
+            except (FeedbackError, LostClaimError, psycopg.DataError) as error:
                 context.log.warning(f"left in the queue: {error}")
                 continue
-            if is_ours and feedback.suppresses:
+            if is_ours and feedback.needs_a_person:
                 # Before the event is settled, so that it cannot be lost; it is told once.
                 notifier.notify(_returned_notice(feedback, delivery_register, tenants))
             settled.append(event)
@@ -174,6 +175,7 @@ def _returned_notice(
     suppressed = delivery_register.suppressed([contact.email for contact in contacts])
     others = [c.name for c in contacts if c.email.lower() not in suppressed]
     kind = "complained" if feedback.kind is FeedbackKind.COMPLAINT else "bounced"
+    body = "mail_returned" if feedback.suppresses else "mail_not_delivered"
 
     def text(msgid: str, language: str) -> str:
         return catalog(language).text(
@@ -189,5 +191,5 @@ def _returned_notice(
         key=f"mail-{kind}_{feedback.delivery_id[:16]}_{feedback.recipient_no}",
         severity=Severity.WARNING,
         title={language: text(f"notice.mail_{kind}", language) for language in LANGUAGES},
-        body={language: text("notice.mail_returned", language) for language in LANGUAGES},
+        body={language: text(f"notice.{body}", language) for language in LANGUAGES},
     )

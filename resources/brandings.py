@@ -1,4 +1,4 @@
-"""Each company's own look, from which month on, who set it and when."""
+"""Each company's branding, from which month on, who set it and when."""
 
 from __future__ import annotations
 
@@ -14,8 +14,7 @@ from reports_pipeline.documents.branding import (
     HOUSE_BRANDING,
     Branding,
     BrandingError,
-    Logo,
-    branding,
+    usable_branding,
 )
 from reports_pipeline.documents.logos import read_logo, stored_logo
 
@@ -70,22 +69,28 @@ class Brandings:
         brandings = dict.fromkeys(tenant_ids, HOUSE_BRANDING)
         faults = {}
         with psycopg.connect(self._url) as connection:
+            versions = _in_effect(connection, tenant_ids, month)
             rows = connection.execute(
                 """
-                select distinct on (tenant_id)
-                       tenant_id, version, template, accent, logo_png, logo_png_sha256
+                select tenant_id, version, template, accent, logo_png, logo_png_sha256
                 from reporting.brandings
-                where tenant_id = any(%s) and effective_from <= %s
-                order by tenant_id, effective_from desc, version desc
+                join unnest(%s::text[], %s::integer[]) as chosen (tenant_id, version)
+                    using (tenant_id, version)
                 """,
-                [list(tenant_ids), month.start],
+                [list(versions), list(versions.values())],
             )
             for tenant_id, *stored in rows:
                 try:
-                    brandings[tenant_id] = _usable(*stored)
+                    brandings[tenant_id] = _stored_branding(*stored)
                 except BrandingError as error:
                     faults[tenant_id] = error
         return brandings, faults
+
+    def in_effect(self, tenant_ids: Collection[str], month: Month) -> dict[str, int]:
+        """The version in effect for a month, usable or not, by tenant; a tenant without any is
+        missing."""
+        with psycopg.connect(self._url) as connection:
+            return _in_effect(connection, tenant_ids, month)
 
     def set(
         self, tenant_id: str, change: BrandingChange, *, effective_from: Month, set_by: str
@@ -99,7 +104,7 @@ class Brandings:
             connection.execute(
                 "select pg_advisory_xact_lock(hashtext('brandings/' || %s))", [tenant_id]
             )
-            made, upload = _changed(connection, tenant_id, effective_from, change)
+            branding, upload = _changed(connection, tenant_id, effective_from, change)
             [(version,)] = connection.execute(
                 """
                 insert into reporting.brandings
@@ -113,16 +118,16 @@ class Brandings:
                 {
                     "tenant": tenant_id,
                     "effective_from": effective_from.start,
-                    "template": made.template,
-                    "accent": made.accent,
+                    "template": branding.template,
+                    "accent": branding.accent,
                     "logo": upload and upload.content,
                     "file_name": upload and upload.file_name,
-                    "png": made.logo and made.logo.png,
-                    "sha256": made.logo and hashlib.sha256(made.logo.png).hexdigest(),
+                    "png": branding.logo and branding.logo.png,
+                    "sha256": branding.logo and _sha256(branding.logo.png),
                     "set_by": set_by,
                 },
             ).fetchall()
-        return replace(made, version=version)
+        return replace(branding, version=version)
 
     def changed(self, tenant_id: str, change: BrandingChange, month: Month) -> Branding:
         """What `set` would add, with the version that it would change; nothing is stored.
@@ -153,7 +158,7 @@ class Brandings:
             for tenant_id, version, first, template, accent, file_name, by, at, *logo in rows:
                 fault = None
                 try:
-                    _usable(version, template, accent, *logo)
+                    _stored_branding(version, template, accent, *logo)
                 except BrandingError as error:
                     fault = error
                 entry = BrandingVersion(
@@ -163,40 +168,58 @@ class Brandings:
         return found
 
 
-def in_effect(history: Collection[BrandingVersion], month: Month) -> BrandingVersion | None:
-    """The version of a tenant that its documents of a month have, if any."""
-    begun = [entry for entry in history if entry.effective_from <= month]
-    return max(begun, key=lambda entry: (entry.effective_from, entry.version), default=None)
+def _in_effect(
+    connection: psycopg.Connection, tenant_ids: Collection[str], month: Month
+) -> dict[str, int]:
+    return dict(
+        connection.execute(
+            """
+            select distinct on (tenant_id) tenant_id, version
+            from reporting.brandings
+            where tenant_id = any(%s) and effective_from <= %s
+            order by tenant_id, effective_from desc, version desc
+            """,
+            [list(tenant_ids), month.start],
+        ).fetchall()
+    )
 
 
-def _usable(
+def _stored_branding(
     version: int, template: str, accent: str, png: bytes | None, sha256: str | None
 ) -> Branding:
     """A branding as it is stored, checked again: the row may have been written by other means."""
     logo = None if png is None or sha256 is None else stored_logo(png, sha256)
-    return branding(version, template, accent, logo)
+    return usable_branding(version, template, accent, logo)
 
 
 def _changed(
     connection: psycopg.Connection, tenant_id: str, month: Month, change: BrandingChange
 ) -> tuple[Branding, LogoUpload | None]:
     """The branding that is in effect for a month, changed, and the file its logo is from."""
+    version = _in_effect(connection, [tenant_id], month).get(tenant_id, HOUSE_BRANDING.version)
     row = connection.execute(
         """
-        select version, template, accent, logo_file_name, logo from reporting.brandings
-        where tenant_id = %s and effective_from <= %s
-        order by effective_from desc, version desc limit 1
+        select template, accent, logo_png, logo_png_sha256, logo_file_name, logo
+        from reporting.brandings where tenant_id = %s and version = %s
         """,
-        [tenant_id, month.start],
+        [tenant_id, version],
     ).fetchone()
-    house = HOUSE_BRANDING
-    version, template, accent, file_name, content = row or (
-        house.version, house.template, house.accent, None, None,
+    template, accent, png, sha256, file_name, content = row or (
+        HOUSE_BRANDING.template, HOUSE_BRANDING.accent, None, None, None, None,
     )  # fmt: skip
-    upload = change.logo
-    if upload is None and file_name is not None and not change.without_logo:
-        upload = LogoUpload(file_name, content)
-    logo: Logo | None = None if upload is None else read_logo(upload.content)
-    template = template if change.template is None else change.template
-    accent = accent if change.accent is None else change.accent
-    return branding(version, template, accent, logo), upload
+    upload = None if file_name is None else LogoUpload(file_name, content)
+    if change.template is not None:
+        template = change.template
+    if change.accent is not None:
+        accent = change.accent
+    if change.without_logo:
+        upload = png = sha256 = None
+    if change.logo is not None:
+        upload = change.logo
+        png = read_logo(upload.content).png
+        sha256 = _sha256(png)
+    return _stored_branding(version, template, accent, png, sha256), upload
+
+
+def _sha256(png: bytes) -> str:
+    return hashlib.sha256(png).hexdigest()

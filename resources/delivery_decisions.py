@@ -13,7 +13,13 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
 from reports_pipeline.delivery.errors import DecisionError
 from reports_pipeline.delivery.states import MAYBE_SENT, DeliveryState
-from resources.delivery_records import message_of, move, read_deliveries, suppressed_addresses
+from resources.delivery_records import (
+    message_of,
+    move,
+    read_deliveries,
+    suppressed_addresses,
+    take_turns,
+)
 
 # The reader may have it, or it came back. Who complained gets no other.
 _MAY_BE_SENT_AGAIN = MAYBE_SENT - {DeliveryState.POSTING, DeliveryState.COMPLAINED}
@@ -67,21 +73,14 @@ class DeliveryDecisions:
                 for row in rows
             ]
 
-    def approve(self, tenant_id: str, month: Month, reason: str) -> int:
-        """Let the newest revision correct what was sent; returns its number.
+    def approve(self, tenant_id: str, month: Month, revision: int, reason: str) -> None:
+        """Let the newest revision, which the person has read, correct what was sent.
 
         Raises:
-            DecisionError: no earlier revision was sent, or the newest one was.
+            DecisionError: it is not the newest, it was sent, or no earlier one was.
         """
         with self._connection() as connection:
-            [row] = connection.execute(
-                """
-                select max(revision) as newest from reporting.report_revisions
-                where tenant_id = %s and month = %s
-                """,
-                [tenant_id, month.start],
-            ).fetchall()
-            newest: int | None = row["newest"]
+            newest = self._newest_revision(connection, tenant_id, month)
             sent = [
                 delivery.revision
                 for delivery in read_deliveries(connection, month, [tenant_id])
@@ -91,10 +90,14 @@ class DeliveryDecisions:
                 raise DecisionError(
                     f"{tenant_id} {month}: nothing was sent, so nothing corrects it"
                 )
-            if newest in sent:
-                raise DecisionError(f"{tenant_id} {month}: revision {newest} was sent already")
-            self._note(connection, "approve", tenant_id, month, reason, revision=newest)
-            return newest
+            if revision != newest:
+                raise DecisionError(
+                    f"{tenant_id} {month}: the newest revision is {newest}, not {revision}; read "
+                    "what it changes"
+                )
+            if revision in sent:
+                raise DecisionError(f"{tenant_id} {month}: revision {revision} was sent already")
+            self._note(connection, "approve", tenant_id, month, reason, revision=revision)
 
     def resend(
         self,
@@ -110,10 +113,16 @@ class DeliveryDecisions:
 
         Raises:
             DecisionError: the mail has not gone out, is on its way, was complained about or sent
-                once more already, or the address is suppressed.
+                once more already, the address is suppressed, or a newer revision is waiting.
         """
         with self._connection() as connection:
             delivery, message = self._message(connection, tenant_id, month, recipient_no)
+            newest = self._newest_revision(connection, tenant_id, month)
+            if newest != delivery.revision:
+                raise DecisionError(
+                    f"{tenant_id} {month}: revision {newest} waits to correct revision "
+                    f"{delivery.revision}, which is not sent once more; see `approve`"
+                )
             if message.state not in _MAY_BE_SENT_AGAIN:
                 raise DecisionError(
                     f"{tenant_id} {month}: the mail to recipient {recipient_no} is not sent once "
@@ -157,6 +166,22 @@ class DeliveryDecisions:
             ).fetchall()
             self._note_of_message(connection, "resend", delivery, message, reason)
             return message_of(row)
+
+    def reopen(self, tenant_id: str, month: Month, recipient_no: int, reason: str) -> None:
+        """BLOCKED → BUILT: what a mail was refused for is mended. The next run sends it.
+
+        Raises:
+            DecisionError: the mail is not blocked.
+        """
+        with self._connection() as connection:
+            delivery, message = self._message(connection, tenant_id, month, recipient_no)
+            if message.state is not DeliveryState.BLOCKED:
+                raise DecisionError(
+                    f"{tenant_id} {month}: the mail to recipient {recipient_no} is not blocked but "
+                    f"{message.state}"
+                )
+            move(connection, [message], DeliveryState.BUILT, actor=self._actor, reason=reason)
+            self._note_of_message(connection, "reopen", delivery, message, reason)
 
     def confirm(self, tenant_id: str, month: Month, recipient_no: int, reason: str) -> None:
         """UNKNOWN → ACCEPTED: a person knows that the mail arrived.
@@ -225,6 +250,19 @@ class DeliveryDecisions:
                 [decision, month and month.start, reason, self._actor, list(tenant_ids)],
             )
 
+    def _newest_revision(
+        self, connection: psycopg.Connection[DictRow], tenant_id: str, month: Month
+    ) -> int | None:
+        [row] = connection.execute(
+            """
+            select max(revision) as newest from reporting.report_revisions
+            where tenant_id = %s and month = %s
+            """,
+            [tenant_id, month.start],
+        ).fetchall()
+        newest: int | None = row["newest"]
+        return newest
+
     def _message(
         self,
         connection: psycopg.Connection[DictRow],
@@ -233,10 +271,7 @@ class DeliveryDecisions:
         recipient_no: int,
     ) -> tuple[RegisteredDelivery, DeliveryMessage]:
         """Of the newest revision, which nobody else changes until the transaction ends."""
-        connection.execute(
-            "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
-            [f"deliveries/{tenant_id}/{month}"],
-        )
+        take_turns(connection, tenant_id, month)
         deliveries = read_deliveries(connection, month, [tenant_id])
         for message in deliveries[-1].messages if deliveries else ():
             if message.recipient_no == recipient_no:

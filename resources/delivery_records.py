@@ -121,7 +121,7 @@ def read_deliveries(
               and decision.revision = delivery.revision
               and decision.recipient_no = message.recipient_no
               and decision in ('resend', 'sign_off')
-        ) as signed_off
+        ) as dealt_with
         from reporting.delivery_messages message
         join reporting.deliveries delivery using (delivery_id)
         where delivery_id = any(%s) order by delivery_id, recipient_no
@@ -142,6 +142,14 @@ def read_deliveries(
         )
         for row in deliveries
     ]
+
+
+def take_turns(connection: psycopg.Connection[DictRow], tenant_id: str, month: Month) -> None:
+    """Wait until nobody else registers, or decides about, this tenant's month; until the end of the
+    transaction nobody else does."""
+    connection.execute(
+        "select pg_advisory_xact_lock(hashtextextended(%s, 0))", [f"deliveries/{tenant_id}/{month}"]
+    )
 
 
 def suppressed_addresses(
@@ -177,5 +185,5 @@ def message_of(row: Mapping[str, Any]) -> DeliveryMessage:
         provider_id=row["provider_id"],
         blocked_code=None if code is None else FailureCode(code),
         resend_of=row["resend_of"],
-        signed_off=bool(row.get("signed_off")),
+        dealt_with=bool(row.get("dealt_with")),
     )

@@ -33,7 +33,13 @@ from reports_pipeline.delivery.errors import (
 )
 from reports_pipeline.delivery.feedback import Feedback, moves_of
 from reports_pipeline.delivery.states import HELD, MAYBE_SENT, SENT, WAITING, DeliveryState
-from resources.delivery_records import message_of, move, read_deliveries, suppressed_addresses
+from resources.delivery_records import (
+    message_of,
+    move,
+    read_deliveries,
+    suppressed_addresses,
+    take_turns,
+)
 
 
 class DeliveryRegister(ABC):
@@ -59,10 +65,11 @@ class DeliveryRegister(ABC):
 
         Raises:
             RevisionConflictError: the revision has other numbers, or a newer one is registered.
+            LostClaimError: another process moved one of the messages meanwhile, or sent an earlier
+                revision that the letter does not speak of.
             CorrectionPendingError: a mail of an earlier revision went out and nobody has approved
                 this one, or it may have gone out and nobody has dealt with that.
             DeliveryHeldError: a person holds the tenant's mails.
-            LostClaimError: another process moved one of the messages meanwhile.
         """
 
     @abstractmethod
@@ -151,11 +158,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
 
     def register(self, delivery: Delivery) -> RegisteredDelivery:
         with self._transaction() as connection:
-            # Registrations of one tenant's month take turns.
-            connection.execute(
-                "select pg_advisory_xact_lock(hashtextextended(%s, 0))",
-                [f"deliveries/{delivery.tenant_id}/{delivery.month}"],
-            )
+            take_turns(connection, delivery.tenant_id, delivery.month)
             self._free_expired_claims(connection, delivery)
             revisions = {
                 standing.revision: standing
@@ -164,6 +167,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
             standing = revisions.pop(delivery.revision, None)
             self._supersede(connection, revisions.values(), delivery)
             if standing is None:
+                _require_true_letter(delivery, revisions.values())
                 self._enter(connection, delivery)
             elif standing.numbers_hash != delivery.numbers_hash:
                 raise RevisionConflictError(
@@ -202,6 +206,9 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 [message.delivery_id],
             ).fetchall()
             _require_released(connection, delivery["tenant_id"], Month.of(delivery["month"]))
+            if suppressed_addresses(connection, [message.recipient.email]):
+                # The next registration blocks it.
+                raise LostClaimError(f"{message.delivery_id}: the address was suppressed meanwhile")
             return self._move(connection, [message], DeliveryState.CLAIMED)[0]
 
     def begin_posting(self, message: DeliveryMessage) -> DeliveryMessage:
@@ -242,7 +249,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
         with self._transaction() as connection:
             row = connection.execute(
                 """
-                select * from reporting.delivery_messages
+                select *, lease_until <= now() as is_overdue from reporting.delivery_messages
                 where delivery_id = %s and recipient_no = %s for update
                 """,
                 key,
@@ -250,17 +257,25 @@ class PostgresDeliveryRegister(DeliveryRegister):
             if row is None:
                 return False
             message = message_of(row)
-            if message.state in HELD:
+            # A process that died in its post will not say what came of it.
+            is_dead = row["state"] == "POSTING" and row["is_overdue"]
+            if message.state in HELD and not is_dead:
                 raise LostClaimError(f"{feedback.delivery_id} is {message.state}")
-            for state in moves_of(feedback, message.state):
+            path = moves_of(feedback, message.state)
+            for state in path:
                 [message] = self._move(
                     connection,
                     [message],
                     state,
                     feedback.reason,
-                    provider_id=message.provider_id or feedback.provider_id,
+                    provider_id=(
+                        None
+                        if state is DeliveryState.UNKNOWN
+                        else message.provider_id or feedback.provider_id
+                    ),
                 )
-            if feedback.suppresses:
+            # An event that comes again would undo that a person has opened the address.
+            if path and feedback.suppresses:
                 connection.execute(
                     """
                     insert into reporting.suppressed_addresses
@@ -339,7 +354,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
             unclear = [
                 message
                 for message in other.among(MAYBE_SENT - SENT)
-                if message.state is DeliveryState.POSTING or not message.signed_off
+                if message.state is DeliveryState.POSTING or not message.dealt_with
             ]
             if unclear or (other.among(MAYBE_SENT) and not _is_approved(connection, delivery)):
                 raise CorrectionPendingError(
@@ -410,7 +425,9 @@ class PostgresDeliveryRegister(DeliveryRegister):
             connection, gone, DeliveryState.BLOCKED, "no longer a contact",
             blocked_code=FailureCode.NO_RECIPIENT,
         )  # fmt: skip
-        suppressed = suppressed_addresses(connection, known)
+        suppressed = suppressed_addresses(
+            connection, [message.recipient.email for message in messages]
+        )
         mended = [
             replace(message, recipient=contacts[address])
             for address, message in known.items()
@@ -421,6 +438,14 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 message.blocked_code is not FailureCode.ADDRESS_REFUSED
                 or message.recipient.name != contacts[address].name
             )
+        ]
+        mended += [
+            message
+            for message in messages
+            if message.resend_of is not None
+            and message.state is DeliveryState.BLOCKED
+            and message.blocked_code is not FailureCode.ADDRESS_REFUSED
+            and message.recipient.email.lower() not in suppressed
         ]
         self._move(connection, mended, DeliveryState.BUILT, "registered again")
         if not any(message.state in MAYBE_SENT for message in messages):
@@ -508,3 +533,13 @@ def _is_approved(connection: psycopg.Connection[DictRow], delivery: Delivery) ->
         [delivery.tenant_id, delivery.month.start, delivery.revision],
     ).fetchone()
     return found is not None
+
+
+def _require_true_letter(delivery: Delivery, earlier: Iterable[RegisteredDelivery]) -> None:
+    """The letter was written from what had been sent at that moment."""
+    sent = [other.revision for other in earlier if other.among(MAYBE_SENT)]
+    corrects = delivery.letter.correction and delivery.letter.correction.corrects
+    if sent and corrects != max(sent):
+        raise LostClaimError(
+            f"revision {max(sent)} of {delivery.tenant_id} {delivery.month} was sent meanwhile"
+        )

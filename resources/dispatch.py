@@ -20,6 +20,7 @@ from reports_pipeline.delivery.errors import (
     DefiniteRejectionError,
     DeliveryHeldError,
     LostClaimError,
+    MailRefusedError,
     ThrottledError,
     UnclearOutcomeError,
 )
@@ -32,6 +33,12 @@ from reports_pipeline.delivery.messages import (
 from reports_pipeline.delivery.states import HELD, SENT, WAITING, DeliveryState
 from resources.delivery_register import DeliveryRegister
 from resources.mailer import Mailer
+
+_REFUSALS = (
+    FailureCode.ADDRESS_REFUSED,
+    FailureCode.ADDRESS_SUPPRESSED,
+    FailureCode.MAIL_REFUSED,
+)
 
 
 def deliver(
@@ -54,10 +61,10 @@ def deliver(
 
     Raises:
         TenantFailureError: for a person to mend. NO_RECIPIENT: nobody to send to;
-            ADDRESS_REFUSED, ADDRESS_SUPPRESSED: nobody who can be mailed; DOCUMENT_MISMATCH,
-            BAD_TEXT, TOO_LARGE: the mail must not go out; CORRECTION_PENDING: an earlier revision
-            went out, or may have; DELIVERY_UNKNOWN: a mail may or may not have gone out;
-            DELIVERY_HELD: a person holds the tenant's mails.
+            ADDRESS_REFUSED, ADDRESS_SUPPRESSED: nobody who can be mailed; MAIL_REFUSED,
+            DOCUMENT_MISMATCH, BAD_TEXT, TOO_LARGE: the mail must not go out; CORRECTION_PENDING: an
+            earlier revision went out, or may have; DELIVERY_UNKNOWN: a mail may or may not have
+            gone out; DELIVERY_HELD: a person holds the tenant's mails.
         ThrottledError: the provider wants fewer mails; call again later.
         LostClaimError: another process is at it, or died at it; call again later.
         RevisionConflictError: the revision was registered with other numbers, or is outdated.
@@ -121,9 +128,16 @@ def _send(
         register.block(waiting, error.failure.code, str(error))
         raise
 
+    throttled: ThrottledError | None = None
     for message in _make_ready(register, waiting):
         mail = mails[message.recipient_no]
-        moved.append(_post(register, mailer, message, mail, _envelope(registered, message)))
+        try:
+            moved.append(_post(register, mailer, message, mail, _envelope(registered, message)))
+        except ThrottledError as error:
+            # One reader's full mailbox is not to keep the others waiting.
+            throttled = throttled or error
+    if throttled is not None:
+        raise throttled
     return moved
 
 
@@ -148,6 +162,8 @@ def _post(
     posting = register.begin_posting(register.claim(message))
     try:
         provider_id = mailer.post(mail, envelope=envelope)
+    except MailRefusedError as error:
+        return register.block([posting], FailureCode.MAIL_REFUSED, str(error))[0]
     except DefiniteRejectionError as error:
         return register.block([posting], FailureCode.ADDRESS_REFUSED, str(error))[0]
     except ThrottledError as error:
@@ -156,8 +172,8 @@ def _post(
     except UnclearOutcomeError as error:
         return register.mark_unknown(posting, str(error))
     except Exception as error:
-        # Whatever broke, it broke around the post.
-        register.mark_unknown(posting, repr(error))
+        # Whatever broke, it broke around the post. Its text may hold anything, a password too.
+        register.mark_unknown(posting, type(error).__name__)
         raise
     return register.accept(posting, provider_id)
 
@@ -175,7 +191,7 @@ def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
     unknown = [
         message
         for message in registered.among(frozenset({DeliveryState.UNKNOWN}))
-        if not message.signed_off
+        if not message.dealt_with
     ]
     if unknown:
         raise _failure(
@@ -184,10 +200,10 @@ def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
             delivery_id=registered.delivery_id,
             recipient_nos=_numbers(unknown),
         )
-    if registered.among(SENT):
+    if registered.among(SENT) or any(message.dealt_with for message in registered.messages):
         return registered
     blocked = registered.among(frozenset({DeliveryState.BLOCKED}))
-    for code in (FailureCode.ADDRESS_REFUSED, FailureCode.ADDRESS_SUPPRESSED):
+    for code in _REFUSALS:
         if refused := [m for m in blocked if m.blocked_code is code]:
             raise _failure(registered.tenant_id, code, recipient_nos=_numbers(refused))
     raise _failure(registered.tenant_id, FailureCode.NO_RECIPIENT)

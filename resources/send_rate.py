@@ -5,6 +5,7 @@ Providers count what an account sends in a second, whoever sends it, and refuse 
 
 from __future__ import annotations
 
+import functools
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Callable
@@ -23,27 +24,30 @@ class PostgresSendRate(SendRate):
 
     Turns are handed out in advance: each caller moves the time of the next turn on and sleeps
     until its own. So turns are evenly spaced in the order in which they were asked for, nobody
-    polls, and the turn of a process that dies is lost to nobody but the clock. After a pause no
-    more than one second's mails go out at once.
+    polls, and the turn of a process that dies is lost to nobody but the clock.
     """
 
     def __init__(
         self,
         url: str,
         name: str,
-        per_second: float,
+        per_second: Callable[[], float],
         *,
         sleep: Callable[[float], None] = time.sleep,
     ) -> None:
-        """`name`: of the account whose mails are counted together."""
-        if per_second <= 0:
-            raise ValueError(f"not a send rate: {per_second}")
+        """`name`: of the account whose mails are counted together; `per_second` is asked once, when
+        the first mail waits."""
         self._url = url
         self._name = name
-        self._per_second = per_second
+        self._ask_per_second = per_second
         self._sleep = sleep
 
+    @functools.cached_property
+    def _interval_seconds(self) -> float:
+        return 1 / self._ask_per_second()
+
     def wait(self) -> None:
+        interval = self._interval_seconds
         with psycopg.connect(self._url, autocommit=True) as connection:
             # Times by the clock of the database, which all processes share.
             [seconds] = connection.execute(
@@ -51,12 +55,12 @@ class PostgresSendRate(SendRate):
                 insert into reporting.send_rates as rate (name, next_turn)
                 values (%(name)s, clock_timestamp() + %(interval)s * interval '1 second')
                 on conflict (name) do update set next_turn =
-                    greatest(rate.next_turn, clock_timestamp() - interval '1 second')
+                    greatest(rate.next_turn, clock_timestamp())
                     + %(interval)s * interval '1 second'
                 returning extract(epoch from
                     next_turn - %(interval)s * interval '1 second' - clock_timestamp())::float8
                 """,
-                {"name": self._name, "interval": 1 / self._per_second},
+                {"name": self._name, "interval": interval},
             ).fetchone() or [0.0]
         if seconds > 0:
             self._sleep(seconds)

@@ -11,34 +11,40 @@ from botocore.exceptions import (
     BotoCoreError,
     ClientError,
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    MetadataRetrievalError,
     NoCredentialsError,
     ParamValidationError,
-    ProxyConnectionError,
+    PartialCredentialsError,
     SSLError,
+    TokenRetrievalError,
 )
 
 from reports_pipeline.delivery.errors import (
     DefiniteRejectionError,
+    MailRefusedError,
     PostError,
     ThrottledError,
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.replies import kept_reply
 from resources.mailer import Mailer
 from resources.send_rate import SendRate
 
 # The request never left, so no mail did.
 _NOT_SENT = (
     ConnectTimeoutError,
+    CredentialRetrievalError,
     EndpointConnectionError,
+    MetadataRetrievalError,
     NoCredentialsError,
     ParamValidationError,
-    ProxyConnectionError,
+    PartialCredentialsError,
+    TokenRetrievalError,
 )
-# What SES says of one mail or its address. Every other refusal (a paused account, a sender that is
-# not verified, expired credentials) is of all mails, and ends when an operator has acted.
-_OF_THIS_MAIL = frozenset({"MessageRejected", "BadRequestException"})
+# Not ProxyConnectionError: behind a proxy, a connection that was lost after the request is one too.
 
 
 class SesClient(Protocol):
@@ -65,8 +71,15 @@ def ses_client(
 
 
 def send_rate_of_account(client: SesClient) -> float:
-    """Mails a second that the account may send, less a tenth for what else it sends."""
-    quota = client.get_account()["SendQuota"]
+    """Mails a second that the account may send, less a tenth for what else it sends.
+
+    Raises:
+        ThrottledError: SES does not say.
+    """
+    try:
+        quota = client.get_account()["SendQuota"]
+    except (ClientError, BotoCoreError) as error:
+        raise ThrottledError(f"SES does not say what may be sent: {error}") from error
     return 0.9 * float(quota["MaxSendRate"])
 
 
@@ -116,12 +129,20 @@ class SesMailer(Mailer):
 
 
 def _outcome(error: ClientError) -> PostError:
-    """What an error response says of the mail."""
+    """What an error response says of the mail.
+
+    MessageRejected is of this mail, unless the sender is not verified. Every other refusal (a
+    paused account, a configuration set that does not exist, expired credentials) is of all mails,
+    and ends when an operator has acted.
+    """
     status = error.response["ResponseMetadata"]["HTTPStatusCode"]
     code = error.response["Error"]["Code"]
-    text = f"SES answered {status} {code}: {error.response['Error'].get('Message', '')}"
+    message = error.response["Error"].get("Message", "")
+    text = kept_reply(f"SES answered {status} {code}: {message}")
     if not 400 <= status < 500:
         return UnclearOutcomeError(text)
-    if code in _OF_THIS_MAIL and "not verified" not in text:
+    if code != "MessageRejected" or "not verified" in message:
+        return ThrottledError(text)
+    if "suppression list" in message:
         return DefiniteRejectionError(text)
-    return ThrottledError(text)
+    return MailRefusedError(text)

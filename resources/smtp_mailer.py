@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import re
 import smtplib
 import ssl
 from collections.abc import Iterator
@@ -13,15 +14,20 @@ from urllib.parse import unquote, urlsplit
 
 from reports_pipeline.delivery.errors import (
     DefiniteRejectionError,
+    MailRefusedError,
     ThrottledError,
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.replies import kept_reply
 from resources.mailer import Mailer
 from resources.send_rate import SendRate
 
 Encryption = Literal["tls", "starttls", "none"]
 _PORTS: dict[Encryption, int] = {"tls": 465, "starttls": 587, "none": 25}
+# A relay's name, or a password, that cannot be written is a ValueError.
+_BEFORE_THE_MAIL = (smtplib.SMTPException, OSError, ValueError)
+_ENHANCED_STATUS = re.compile(r"\s*(?P<status>[245]\.\d{1,3}\.\d{1,3})\b")
 _SCHEMES: dict[str, Encryption] = {"smtps": "tls", "smtp": "starttls", "smtp+plain": "none"}
 
 
@@ -45,15 +51,21 @@ class Relay:
         """
         parts = urlsplit(url)
         encryption = _SCHEMES.get(parts.scheme)
-        if encryption is None or not parts.hostname or parts.path.strip("/") or parts.query:
+        rest = (parts.path.strip("/"), parts.query, parts.fragment)
+        try:
+            port = parts.port
+        except ValueError:  # its text repeats what may be part of a password
+            port = 0
+        if encryption is None or not parts.hostname or any(rest) or port == 0:
             raise ValueError(
-                "must be smtps://, smtp:// or smtp+plain://[user:password@]host[:port]"
+                "must be smtps://, smtp:// or smtp+plain://[user:password@]host[:port], where what "
+                "is special in a URL is written as %23 and so on"
             )
         if parts.username and encryption == "none":
             raise ValueError("smtp+plain:// would send the password readable to all")
         return cls(
             parts.hostname,
-            parts.port or _PORTS[encryption],
+            port or _PORTS[encryption],
             encryption,
             unquote(parts.username) if parts.username else None,
             unquote(parts.password) if parts.password else None,
@@ -84,26 +96,38 @@ class SmtpMailer(Mailer):
     def post(self, message: EmailMessage, *, envelope: Envelope) -> str:  # noqa: ARG002 - the mail's own headers say which it is
         """As for every mailer; the id is the relay's last reply, in which relays name their own.
 
-        A reply of 4xx means later, one of 5xx to the recipient or the content means never. Where
-        the content has begun to go out and no reply came, nobody knows.
+        Refused is the address only where the relay says so of the recipient; what it says of us or
+        of itself ends when an operator has acted. Where the content may have gone out and no reply
+        came that can be read, nobody knows.
         """
         sender = message["From"].addresses[0].addr_spec
         [recipient] = message["To"].addresses
         content = message.as_bytes()
         with self._session() as session:
-            _require(session.mail(sender), "the sender", never=ThrottledError)
-            _require(session.rcpt(recipient.addr_spec), "the recipient")
+            code, reply = session.mail(sender)
+            if not _is_positive(code):
+                raise ThrottledError(_refusal("the sender", code, reply))
+            code, reply = session.rcpt(recipient.addr_spec)
+            if _is_of_the_address(code, reply):
+                raise DefiniteRejectionError(_refusal("the recipient", code, reply))
+            if not _is_positive(code):
+                raise ThrottledError(_refusal("the recipient", code, reply))
             try:
-                reply = session.data(content)
+                code, answer = session.data(content)
             except smtplib.SMTPDataError as error:  # before the content
-                _require((error.smtp_code, error.smtp_error), "a mail")
-                raise
+                refusal = _refusal("a mail", error.smtp_code, error.smtp_error)
+                raise ThrottledError(refusal) from error
             except (smtplib.SMTPException, OSError) as error:
                 raise UnclearOutcomeError(
-                    f"the relay was lost before it confirmed the mail: {error!r}"
+                    f"the relay was lost before it confirmed the mail: {type(error).__name__}"
                 ) from error
-            _require(reply, "the mail")
-        return _text(reply[1])
+        if _is_positive(code):
+            return kept_reply(answer)
+        if 400 <= code < 500:
+            raise ThrottledError(_refusal("the mail", code, answer))
+        if 500 <= code < 600:
+            raise MailRefusedError(_refusal("the mail", code, answer))
+        raise UnclearOutcomeError(_refusal("to be understood", code, answer))
 
     @contextlib.contextmanager
     def _session(self) -> Iterator[smtplib.SMTP]:
@@ -116,22 +140,25 @@ class SmtpMailer(Mailer):
                 if relay.encryption == "tls"
                 else smtplib.SMTP(relay.host, relay.port, timeout=self._timeout_seconds)
             )
-        except (smtplib.SMTPException, OSError) as error:
-            raise ThrottledError(f"the relay cannot be reached: {error}") from error
+        except _BEFORE_THE_MAIL as error:
+            raise ThrottledError(_failed("the relay cannot be reached", error)) from error
         try:
             try:
                 session.ehlo_or_helo_if_needed()
                 if relay.encryption == "starttls":
                     session.starttls(context=tls)
+                    session.ehlo_or_helo_if_needed()
                 if relay.user is not None:
                     session.login(relay.user, relay.password or "")
-            except (smtplib.SMTPException, OSError) as error:
-                raise ThrottledError(f"the relay takes no mail from us: {error}") from error
+            except _BEFORE_THE_MAIL as error:
+                raise ThrottledError(_failed("the relay takes no mail from us", error)) from error
             try:
                 yield session
             except (smtplib.SMTPServerDisconnected, OSError) as error:
                 # The content is guarded where it is sent.
-                raise ThrottledError(f"the relay was lost before the mail: {error}") from error
+                raise ThrottledError(
+                    _failed("the relay was lost before the mail", error)
+                ) from error
         finally:
             # Politeness; the mail's fate is known already.
             with contextlib.suppress(smtplib.SMTPException, OSError):
@@ -139,20 +166,26 @@ class SmtpMailer(Mailer):
             session.close()
 
 
-def _require(
-    reply: tuple[int, bytes | str],
-    what: str,
-    *,
-    never: type[ThrottledError | DefiniteRejectionError] = DefiniteRejectionError,
-) -> None:
-    """Let a positive reply pass; `never` is what a permanent refusal means."""
-    code, text = reply
-    if code < 400:
-        return
-    refusal = f"the relay refuses {what}: {code} {_text(text)}"
-    raise never(refusal) if code >= 500 else ThrottledError(refusal)
+def _is_positive(code: int) -> bool:
+    return 200 <= code < 300
 
 
-def _text(reply: bytes | str) -> str:
-    text = reply if isinstance(reply, str) else reply.decode("utf-8", "replace")
-    return " ".join(text.split())
+def _is_of_the_address(code: int, reply: bytes | str) -> bool:
+    """Whether a reply to RCPT says that there is no such address: by its enhanced status 5.1.x (RFC
+    3463), or, without one, by a code that means nothing else (RFC 5321). "Relay access denied" and
+    "sending limit exceeded" are 5xx too, and are of all our mails."""
+    text = reply if isinstance(reply, str) else reply.decode("ascii", "replace")
+    enhanced = _ENHANCED_STATUS.match(text)
+    if enhanced is not None:
+        return enhanced["status"].startswith("5.1.")
+    return code in (550, 551, 553)
+
+
+def _refusal(what: str, code: int, reply: bytes | str) -> str:
+    return f"the relay refuses {what}: {code} {kept_reply(reply)}"
+
+
+def _failed(what: str, error: Exception) -> str:
+    """Without the error's own text where that repeats what we sent: the password."""
+    said = kept_reply(str(error)) if isinstance(error, (smtplib.SMTPException, OSError)) else ""
+    return f"{what}: {type(error).__name__} {said}".rstrip()

@@ -15,6 +15,7 @@ from functools import cached_property
 
 from reports_pipeline.accounting.accounts import Section, Side
 from reports_pipeline.accounting.reports import (
+    TREND_MONTHS,
     LineKind,
     StatementKind,
     StatementLine,
@@ -55,6 +56,8 @@ class ObservationCode(StrEnum):
 
     NEGATIVE_NET_ASSETS = "negative_net_assets"
     OPERATING_LOSS = "operating_loss"
+    ORDINARY_LOSS = "ordinary_loss"
+    NET_LOSS = "net_loss"
     LOW_CASH = "low_cash"
     LOW_CURRENT_RATIO = "low_current_ratio"
     LOW_EQUITY_RATIO = "low_equity_ratio"
@@ -64,27 +67,37 @@ class ObservationCode(StrEnum):
     CHANGE_FROM_PRIOR_MONTH = "change_from_prior_month"
     CHANGE_FROM_PRIOR_YEAR = "change_from_prior_year"
 
+    @property
+    def is_warning(self) -> bool:
+        """Whether a company should act on it; what else is observed is news."""
+        return self not in _NEWS
 
-# A company should act on these; the others are news.
-WARNINGS = frozenset(
+
+_NEWS = frozenset(
     {
-        ObservationCode.NEGATIVE_NET_ASSETS,
-        ObservationCode.OPERATING_LOSS,
-        ObservationCode.LOW_CASH,
-        ObservationCode.LOW_CURRENT_RATIO,
-        ObservationCode.LOW_EQUITY_RATIO,
-        ObservationCode.GROSS_MARGIN_FALL,
-        ObservationCode.NEGATIVE_BALANCE,
+        ObservationCode.UNUSUAL_EXPENSE,
+        ObservationCode.CHANGE_FROM_PRIOR_MONTH,
+        ObservationCode.CHANGE_FROM_PRIOR_YEAR,
     }
 )
+
+
+class Direction(StrEnum):
+    """How an amount stands to the one it is compared with; the end of its sentence's message id."""
+
+    NONE = ""  # compared with nothing
+    ABOVE = ".above"
+    BELOW = ".below"
+    APART = ".apart"  # one of them is △: what is less there may be more of a discount, or of stock
 
 
 @dataclass(frozen=True, slots=True)
 class Observation:
     """Something that a rule found, and the figures by which it did.
 
-    `key` and `label` are those of the statement line. Amounts are minor units, a mean or a median
-    between two of them truncated toward zero; counts are of months or points of percent.
+    `key` and `label` are those of the statement line. Amounts are minor units: between two of
+    them, a mean is the upper one, and a median the one nearer to zero. Counts are of months or
+    points of percent.
     """
 
     code: ObservationCode
@@ -94,7 +107,7 @@ class Observation:
     amounts: Mapping[str, int] = dataclasses.field(default_factory=dict)
     ratios: Mapping[str, Fraction] = dataclasses.field(default_factory=dict)
     counts: Mapping[str, int] = dataclasses.field(default_factory=dict)
-    is_above: bool | None = None  # the amount, what it is compared with; None if with nothing
+    direction: Direction = Direction.NONE
 
 
 def observations(reports: TenantReports) -> tuple[Observation, ...]:
@@ -113,6 +126,12 @@ def observations(reports: TenantReports) -> tuple[Observation, ...]:
             told[observation.key] = observation
             of_kind[observation.code] += 1
     return tuple(told.values())[:MOST_OBSERVATIONS]
+
+
+def leaves_rules_out(reports: TenantReports) -> bool:
+    """Whether the books are too young for one of the rules about what is usual."""
+    months = TREND_MONTHS - reports.trend_start
+    return months < FEWEST_MONTHS_OF_A_MEAN or months - 1 < FEWEST_MONTHS_WITH_EXPENSE
 
 
 class _Figures:
@@ -178,7 +197,7 @@ def _current(lines: Mapping[str, StatementLine], key: str) -> int:
 
 
 def _net_assets(figures: _Figures) -> Iterator[Observation]:
-    """債務超過, or a low equity ratio."""
+    """債務超過, or a low equity ratio, whose 自己資本 has no share acquisition rights in it."""
     assets = _current(figures.balance_sheet, "total_assets")
     liabilities = _current(figures.balance_sheet, "total_liabilities")
     net_assets = _current(figures.balance_sheet, "total_net_assets")
@@ -190,14 +209,16 @@ def _net_assets(figures: _Figures) -> Iterator[Observation]:
             -net_assets,
             {"assets": assets, "liabilities": liabilities, "deficit": -net_assets},
         )
-    elif assets > 0 and _is_below(net_assets, LEAST_EQUITY_RATIO, assets):
+        return
+    equity = net_assets - _current(figures.balance_sheet, "total_share_acquisition_rights")
+    if assets > 0 and _is_below(equity, LEAST_EQUITY_RATIO, assets):
         yield Observation(
             ObservationCode.LOW_EQUITY_RATIO,
             "total_net_assets",
             "",
             assets,
-            {"assets": assets, "net_assets": net_assets},
-            {"ratio": Fraction(net_assets, assets), "least": LEAST_EQUITY_RATIO},
+            {"assets": assets, "equity": equity},
+            {"ratio": Fraction(equity, assets), "least": LEAST_EQUITY_RATIO},
         )
 
 
@@ -215,17 +236,22 @@ def _current_ratio(figures: _Figures) -> Iterator[Observation]:
         )
 
 
-def _operating_loss(figures: _Figures) -> Iterator[Observation]:
-    profit = _current(figures.income_statement, "operating_profit")
-    if profit < 0:
-        sales = _current(figures.income_statement, "total_net_sales")
-        yield Observation(
-            ObservationCode.OPERATING_LOSS,
-            "operating_profit",
-            "",
-            -profit,
-            {"loss": -profit, "sales": sales},
-        )
+# What may be a loss, from the top of the statement down, and the line that it started from.
+_LOSSES = (
+    (ObservationCode.OPERATING_LOSS, "operating_profit", "total_net_sales"),
+    (ObservationCode.ORDINARY_LOSS, "ordinary_profit", "operating_profit"),
+    (ObservationCode.NET_LOSS, "net_profit", "ordinary_profit"),
+)
+
+
+def _loss(figures: _Figures) -> Iterator[Observation]:
+    """The uppermost loss alone: it is in those below it."""
+    for code, key, base_key in _LOSSES:
+        profit = _current(figures.income_statement, key)
+        if profit < 0:
+            base = _current(figures.income_statement, base_key)
+            yield Observation(code, key, "", -profit, {"loss": -profit, "base": base})
+            return
 
 
 def _gross_margin(figures: _Figures) -> Iterator[Observation]:
@@ -264,7 +290,8 @@ def _cash(figures: _Figures) -> Iterator[Observation]:
             "closing_cash",
             "",
             spent - cash * len(expenses),
-            {"cash": cash, "mean_expenses": spent // len(expenses)},
+            # Rounded up: cash below the mean is below this, too.
+            {"cash": cash, "mean_expenses": -(-spent // len(expenses))},
             counts={"months": len(expenses)},
         )
 
@@ -284,6 +311,8 @@ def _negative_balances(figures: _Figures) -> Iterator[Observation]:
 
 
 def _unusual_expenses(figures: _Figures) -> Iterator[Observation]:
+    """Expenses outside the usual spread, and such as none of the months before had: where more than
+    half of them are equal their MAD is 0, and a bill of every other month would be an outlier."""
     all_expenses = figures.expenses
     of_month = 0 if all_expenses is None or all_expenses.current is None else all_expenses.current
     least = LEAST_DEVIATION_OF_EXPENSES * max(of_month, 0)
@@ -291,8 +320,10 @@ def _unusual_expenses(figures: _Figures) -> Iterator[Observation]:
         if section not in _EXPENSES or line.current is None:
             continue
         before = line.trend[figures.months][:-1]
-        if sum(map(bool, before)) < FEWEST_MONTHS_WITH_EXPENSE or not is_outlier(
-            line.current, before, least=least
+        if (
+            sum(map(bool, before)) < FEWEST_MONTHS_WITH_EXPENSE
+            or min(before) <= line.current <= max(before)
+            or not is_outlier(line.current, before, least=least)
         ):
             continue
         median = _truncated_half(doubled_median(before))
@@ -307,7 +338,7 @@ def _unusual_expenses(figures: _Figures) -> Iterator[Observation]:
                 "difference": abs(line.current - median),
             },
             counts={"months": len(before)},
-            is_above=line.current > median,
+            direction=_direction(line.current, median),
         )
 
 
@@ -323,6 +354,12 @@ def is_outlier(amount: int, others: Sequence[int], *, least: Fraction) -> bool:
         2 * deviation * allowed.denominator > allowed.numerator * mad
         and deviation * least.denominator >= 2 * least.numerator
     )
+
+
+def _direction(amount: int, other: int) -> Direction:
+    if amount < 0 or other < 0:
+        return Direction.APART
+    return Direction.ABOVE if amount > other else Direction.BELOW
 
 
 def doubled_median(amounts: Sequence[int]) -> int:
@@ -361,7 +398,7 @@ def _changes(figures: _Figures) -> Iterator[Observation]:
                 line.label,
                 abs(change),
                 {"amount": line.current, "before": before, "change": abs(change)},
-                is_above=change > 0,
+                direction=_direction(line.current, before),
             )
 
 
@@ -372,7 +409,7 @@ def _is_below(part: int, least: Fraction, whole: int) -> bool:
 
 _RULES: Sequence[Callable[[_Figures], Iterator[Observation]]] = (
     _net_assets,
-    _operating_loss,
+    _loss,
     _cash,
     _current_ratio,
     _gross_margin,

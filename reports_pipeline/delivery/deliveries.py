@@ -105,7 +105,7 @@ class DeliveryMessage:
     provider_id: str | None  # once SENT
     blocked_code: FailureCode | None  # while BLOCKED
     resend_of: int | None = None  # the recipient_no of the mail that a person has sent once more
-    signed_off: bool = False  # a person has dealt with its outcome, whatever it was
+    dealt_with: bool = False  # a person has dealt with its outcome, whatever it was
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,6 +4,7 @@
   * PostError: the outcome of one post to the mail provider
     * DefiniteRejectionError: no mail went out, and none will to this address
       * BadAddressError: the address is not one address
+      * MailRefusedError: not the address but what is in the mail was refused
     * ThrottledError: no mail went out, later one may
     * UnclearOutcomeError: nobody knows whether a mail went out
       * AlreadyPostedError: this very mail was posted before
@@ -32,6 +33,10 @@ class DefiniteRejectionError(PostError):
 
 class BadAddressError(DefiniteRejectionError):
     """The address does not parse as exactly one address."""
+
+
+class MailRefusedError(DefiniteRejectionError):
+    """The provider has read the mail and refused it: no mail went out. Other content may."""
 
 
 class ThrottledError(PostError):

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from reports_pipeline.delivery.replies import kept_reply
 from reports_pipeline.delivery.states import DeliveryState
 
 
@@ -42,6 +43,12 @@ class Feedback:
     provider_id: str
     reason: str  # in one line, for the history
     is_permanent: bool = False  # of a bounce: another mail would bounce too
+    is_final: bool = True  # of a bounce: this mail did not arrive
+
+    @property
+    def needs_a_person(self) -> bool:
+        """Whether the reader may have to be reached in another way."""
+        return self.kind in (FeedbackKind.BOUNCE, FeedbackKind.COMPLAINT, FeedbackKind.REJECT)
 
     @property
     def suppresses(self) -> bool:
@@ -62,18 +69,28 @@ _ENDS: Mapping[FeedbackKind, DeliveryState] = {
 }
 
 
+# Of bounces that are not permanent: another mail may arrive, this one did not. The others, General
+# above all, are also what an absence note looks like.
+_FINAL_SUBTYPES = frozenset(
+    {"MailboxFull", "MessageTooLarge", "ContentRejected", "AttachmentRejected"}
+)
+
+
 def moves_of(feedback: Feedback, state: DeliveryState) -> tuple[DeliveryState, ...]:
     """The states through which an event leads a message; none if it says nothing new.
 
-    Any event of a mail proves that the provider took it, so it ends the doubt of UNKNOWN.
+    Any event of a mail proves that the provider took it: it ends the doubt of UNKNOWN, answers for
+    a process that died in POSTING, and stops a mail that was taken for one that had not gone out.
     """
     path: list[DeliveryState] = []
-    if state is DeliveryState.UNKNOWN:
+    if state in (DeliveryState.READY, DeliveryState.BLOCKED):
+        path.append(DeliveryState.UNKNOWN)
+    if path or state in (DeliveryState.UNKNOWN, DeliveryState.POSTING):
         path.append(DeliveryState.ACCEPTED)
         state = DeliveryState.ACCEPTED
     end = _ENDS.get(feedback.kind)
-    if feedback.kind is FeedbackKind.BOUNCE and not feedback.is_permanent:
-        end = None
+    if feedback.kind is FeedbackKind.BOUNCE and not feedback.is_final:
+        end = None  # an absence note, perhaps
     reached = {DeliveryState.ACCEPTED}
     if end in (DeliveryState.BOUNCED, DeliveryState.COMPLAINED):
         reached.add(DeliveryState.DELIVERED)
@@ -105,15 +122,17 @@ def parse_ses_event(text: str) -> Feedback:
             delivery_id=delivery_id,
             recipient_no=int(recipient_no),
             provider_id=mail["messageId"],
-            reason=" ".join(_reason(kind, detail).split()),
+            reason=kept_reply(_reason(kind, detail)),
             is_permanent=detail.get("bounceType") == "Permanent",
+            is_final=detail.get("bounceType") == "Permanent"
+            or detail.get("bounceSubType") in _FINAL_SUBTYPES,
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise FeedbackError(f"not an event of our mails: {error!r}") from error
 
 
 def _reason(kind: str, detail: Mapping[str, Any]) -> str:
-    """What a person needs to know of the event, without the address."""
+    """What a person needs to know of the event."""
     diagnostics = [r.get("diagnosticCode", "") for r in detail.get("bouncedRecipients", [])]
     said = [
         kind,

@@ -32,7 +32,8 @@ _S = DeliveryState
 MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     _S.BUILT: frozenset({_S.VERIFIED, _S.BLOCKED, _S.SUPERSEDED}),
     _S.VERIFIED: frozenset({_S.READY, _S.BLOCKED, _S.SUPERSEDED}),
-    _S.READY: frozenset({_S.CLAIMED, _S.BLOCKED, _S.SUPERSEDED}),
+    # To UNKNOWN where an event shows that it went out, whatever the provider answered.
+    _S.READY: frozenset({_S.CLAIMED, _S.BLOCKED, _S.SUPERSEDED, _S.UNKNOWN}),
     _S.CLAIMED: frozenset({_S.READY, _S.POSTING, _S.SUPERSEDED}),
     _S.POSTING: frozenset({_S.ACCEPTED, _S.READY, _S.BLOCKED, _S.UNKNOWN}),
     _S.UNKNOWN: frozenset({_S.ACCEPTED}),
@@ -40,7 +41,7 @@ MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
     # A server may take a mail and bounce it later, and people complain about mails they got.
     _S.DELIVERED: frozenset({_S.BOUNCED, _S.COMPLAINED}),
     # What blocked it was mended: everything is verified anew.
-    _S.BLOCKED: frozenset({_S.BUILT, _S.SUPERSEDED}),
+    _S.BLOCKED: frozenset({_S.BUILT, _S.SUPERSEDED, _S.UNKNOWN}),
     _S.BOUNCED: frozenset(),
     _S.COMPLAINED: frozenset(),
     _S.SUPERSEDED: frozenset(),

@@ -1,4 +1,4 @@
-"""A company's own look: the template its documents follow, its colour and its logo.
+"""A company's branding: the template its documents follow, its colour and its logo.
 
 Here stand the values and their rules; `logos.py` makes a logo of what was uploaded.
 """
@@ -56,6 +56,7 @@ class BrandingCode(StrEnum):
     LOGO_TOO_COMPLEX = "LOGO_TOO_COMPLEX"
     LOGO_UNREADABLE = "LOGO_UNREADABLE"
     LOGO_UNSAFE = "LOGO_UNSAFE"
+    LOGO_DOCTYPE = "LOGO_DOCTYPE"  # of an SVG: drawing programs write it, and it may hold entities
     LOGO_EMPTY = "LOGO_EMPTY"
     LOGO_ALTERED = "LOGO_ALTERED"  # what is stored is not what was made of the upload
 
@@ -76,7 +77,7 @@ class BrandingError(ValueError):
         return catalog(language).text(f"branding.{self.code}", **self.facts)
 
 
-def branding(version: int, template: str, accent: str, logo: Logo | None) -> Branding:
+def usable_branding(version: int, template: str, accent: str, logo: Logo | None) -> Branding:
     """A branding of values that somebody entered; `accent` may begin with #.
 
     Raises:

@@ -12,7 +12,7 @@ import io
 import warnings
 from typing import NoReturn
 
-from PIL import Image, ImageCms, ImageOps
+from PIL import Image, ImageCms, ImageOps, ImageStat
 
 from reports_pipeline.documents.branding import BrandingCode, BrandingError, Logo
 from reports_pipeline.documents.svg import draw_svg, require_safe_svg
@@ -22,6 +22,7 @@ _MOST_UPLOADED_PIXELS = 25_000_000
 # Of a logo: 51 by 17 mm at 300 dots an inch.
 _MOST_WIDTH = 600
 _MOST_HEIGHT = 200
+_NEARLY_WHITE = 250  # of 255
 _FORMATS = ("PNG", "JPEG")
 _SIGNATURES = (b"\x89PNG\r\n\x1a\n", b"\xff\xd8\xff")
 
@@ -34,7 +35,7 @@ def read_logo(content: bytes) -> Logo:
 
     Raises:
         BrandingError: LOGO_TOO_LARGE, LOGO_TOO_MANY_PIXELS, LOGO_TOO_COMPLEX, LOGO_UNREADABLE,
-            LOGO_UNSAFE or LOGO_EMPTY.
+            LOGO_UNSAFE, LOGO_DOCTYPE or LOGO_EMPTY.
     """
     if len(content) > MOST_UPLOADED_BYTES:
         raise BrandingError(
@@ -52,6 +53,9 @@ def read_logo(content: bytes) -> Logo:
             raise BrandingError(BrandingCode.LOGO_EMPTY)
         if least == 255:
             image = image.convert("RGB")
+    # an opaque picture stands on white
+    if image.mode == "RGB" and ImageStat.Stat(image.convert("L")).extrema[0][0] >= _NEARLY_WHITE:
+        raise BrandingError(BrandingCode.LOGO_EMPTY)
     return Logo(_png(image), image.width, image.height)
 
 

@@ -36,10 +36,11 @@ def require_safe_svg(content: bytes) -> str:
     """The text of an SVG picture that only draws, and refers to nothing outside of itself.
 
     Raises:
-        BrandingError: LOGO_UNREADABLE: not UTF-8, not XML, or not SVG. LOGO_UNSAFE, with what was
-            found and its line: a document type (which may hold entities), a style sheet of its
-            own file, an element that is unknown or does more than draw, an event handler, a
-            reference or CSS url() to anything but a #fragment, @import or an escape in CSS.
+        BrandingError: LOGO_UNREADABLE: not UTF-8, not XML, or not SVG. LOGO_DOCTYPE, with its
+            line: a document type, which may hold entities. LOGO_UNSAFE, with what was found and
+            its line: a style sheet of its own file, an element that is unknown or does more than
+            draw, an event handler, a reference or CSS url() to anything but a #fragment, @import
+            or an escape in CSS.
     """
     try:
         text = content.decode("utf-8-sig")
@@ -100,7 +101,7 @@ class _Inspection:
         self._parser.Parse(text.encode(), True)
 
     def _document_type(self, *_: object) -> None:
-        self._refuse("<!DOCTYPE>")
+        raise BrandingError(BrandingCode.LOGO_DOCTYPE, line=self._parser.CurrentLineNumber)
 
     def _instruction(self, target: str, _: str) -> None:
         if target == "xml-stylesheet":

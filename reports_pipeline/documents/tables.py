@@ -42,6 +42,7 @@ class ColumnKind(Enum):
     SHARE = auto()  # the first amount column in relation to the table's base row
     SUM = auto()  # the amount columns to its left, added
     COUNT = auto()  # how many there are, no amount
+    POINTS = auto()  # the difference of two shares, in points of percent
 
 
 @dataclass(frozen=True, slots=True)
@@ -87,6 +88,7 @@ class Highlight:
     remark: str
     row_key: str = ""  # of the row whose first amount, or ratio, it is
     base_key: str = ""  # of the row that the ratio relates to; empty for an amount
+    less_key: str = ""  # of the row that the first one is reduced by; empty for none
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,4 +171,10 @@ class Report:
     is_list: bool = False  # rows of one kind, to be filtered and sorted
     comments: tuple[Comment, ...] = ()
     is_landscape: bool = False
+    notice: str = ""  # on all of the report; pages show it above the table
     notes: tuple[str, ...] = ()
+
+    @property
+    def remarks(self) -> tuple[str, ...]:
+        """The notice and the notes, for a rendering that has them in one place."""
+        return (self.notice, *self.notes) if self.notice else self.notes

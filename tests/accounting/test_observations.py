@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import statistics
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from fractions import Fraction
 
 import pytest
@@ -13,11 +14,12 @@ from hypothesis import strategies as st
 from reports_pipeline.accounting.observations import (
     MOST_OBSERVATIONS,
     MOST_OF_A_KIND,
-    WARNINGS,
+    Direction,
     Observation,
     ObservationCode,
     doubled_median,
     is_outlier,
+    leaves_rules_out,
     observations,
 )
 from reports_pipeline.accounting.periods import Month
@@ -89,9 +91,12 @@ def company(
     year_before: Mapping[str, int] | None = None,
     contra: frozenset[str] = frozenset(),
     begins: int = 0,
+    interest: int = 0,
+    taxes: int = 0,
 ) -> TenantReports:
     """A tenant's statements; a year before, every line was as it is now unless `year_before` says
-    otherwise. Books that begin after the first month of the trends have nothing a year before."""
+    otherwise, and every month has the same interest and taxes. Books that begin after the first
+    month of the trends have nothing a year before."""
     nothing = [0] * TREND_MONTHS
 
     def before(key: str, trend: Sequence[int]) -> int | None:
@@ -113,13 +118,12 @@ def company(
             *(flow(f"account:{n}", LineKind.ACCOUNT, trend) for n, trend in accounts.items()),
             flow(f"total_{section}", LineKind.SUBTOTAL, totals[section]),
         ]
+    operating = [a - b for a, b in zip(gross, overhead, strict=True)]
     income_statement += [
         flow("gross_profit", LineKind.TOTAL, gross),
-        flow(
-            "operating_profit",
-            LineKind.TOTAL,
-            [a - b for a, b in zip(gross, overhead, strict=True)],
-        ),
+        flow("operating_profit", LineKind.TOTAL, operating),
+        flow("ordinary_profit", LineKind.TOTAL, [p - interest for p in operating]),
+        flow("net_profit", LineKind.TOTAL, [p - interest - taxes for p in operating]),
     ]
 
     def balance(key: str, kind: LineKind, amount: int) -> StatementLine:
@@ -219,8 +223,29 @@ def test_net_assets_below_a_fifth_of_assets() -> None:
 
     assert ObservationCode.LOW_EQUITY_RATIO not in codes(even)
     found = only(below, ObservationCode.LOW_EQUITY_RATIO)
-    assert found.amounts == {"assets": 24_999, "net_assets": 4_999}
+    assert found.amounts == {"assets": 24_999, "equity": 4_999}
     assert found.ratios["ratio"] == Fraction(4_999, 24_999)
+
+
+def test_share_acquisition_rights_are_no_equity_yet() -> None:
+    """Net assets are a fifth of assets, but only with the rights among them."""
+    even = company(balances=balances(receivables=5_000))
+    rights = line(
+        "total_share_acquisition_rights", LineKind.SUBTOTAL, [1] * TREND_MONTHS, prior_year=1
+    )
+    below = replace(
+        even,
+        statements=tuple(
+            replace(statement, lines=(*statement.lines, rights))
+            if statement.kind is StatementKind.BALANCE_SHEET
+            else statement
+            for statement in even.statements
+        ),
+    )
+
+    found = only(below, ObservationCode.LOW_EQUITY_RATIO)
+    assert found.amounts == {"assets": 25_000, "equity": 4_999}
+    assert found.ratios["ratio"] == Fraction(4_999, 25_000)
 
 
 def test_liabilities_above_assets() -> None:
@@ -240,7 +265,23 @@ def test_operating_loss() -> None:
 
     assert codes(even) == []
     assert codes(loss) == [ObservationCode.OPERATING_LOSS]
-    assert only(loss, ObservationCode.OPERATING_LOSS).amounts == {"loss": 1, "sales": 10_000}
+    assert only(loss, ObservationCode.OPERATING_LOSS).amounts == {"loss": 1, "base": 10_000}
+
+
+def test_loss_below_an_operating_profit() -> None:
+    """The operating profit is 1,000."""
+    assert codes(company(interest=1_000)) == []
+    assert codes(company(interest=900, taxes=100)) == []
+    by_interest = only(company(interest=1_001, taxes=100), ObservationCode.ORDINARY_LOSS)
+    assert by_interest.amounts == {"loss": 1, "base": 1_000}
+    by_taxes = only(company(interest=900, taxes=101), ObservationCode.NET_LOSS)
+    assert by_taxes.amounts == {"loss": 1, "base": 100}
+
+
+def test_of_losses_the_uppermost_is_told() -> None:
+    reports = company(flows(salaries=[3_501] * TREND_MONTHS), interest=10, taxes=10)
+
+    assert codes(reports) == [ObservationCode.OPERATING_LOSS]
 
 
 def test_gross_margin_five_points_below_that_of_the_year() -> None:
@@ -291,6 +332,16 @@ def test_expenses_of_young_books_are_averaged_over_their_own_months() -> None:
     assert codes(company(cash=0, begins=10)) == []  # two months say nothing of a usual one
 
 
+def test_cash_below_a_mean_by_less_than_a_yen() -> None:
+    """Of 11 months with 9,000 and one with 9,001 the mean is 9,000 1/12."""
+    reports = company(flows(rent=month(501, 500)), cash=9_000)
+
+    assert only(reports, ObservationCode.LOW_CASH).amounts == {
+        "cash": 9_000,
+        "mean_expenses": 9_001,
+    }
+
+
 def test_asset_and_liability_on_the_wrong_side() -> None:
     nothing = company(balances=balances(machines=0, receivables=20_000))
     negative = company(balances=balances(machines=-1, receivables=20_000, loans=-2))
@@ -326,14 +377,32 @@ def test_expense_far_from_its_median() -> None:
     assert found.label == "rent"
     assert found.amounts == {"amount": 686, "median": 530, "difference": 156}
     assert found.counts == {"months": 11}
-    assert found.is_above
-    assert only(below, ObservationCode.UNUSUAL_EXPENSE).is_above is False
+    assert found.direction is Direction.ABOVE
+    assert only(below, ObservationCode.UNUSUAL_EXPENSE).direction is Direction.BELOW
 
 
 def test_expense_that_never_varied_is_unusual_from_a_hundredth_of_expenses_on() -> None:
     """500 + d of 9,000 + d: a hundredth is reached where 99 d = 9,000."""
     assert codes(company(flows(rent=month(590, 500)))) == []
     assert codes(company(flows(rent=month(591, 500)))) == [ObservationCode.UNUSUAL_EXPENSE]
+
+
+@pytest.mark.parametrize(
+    "bills",
+    [
+        pytest.param([600, 0] * 6, id="a bill of every other month"),
+        pytest.param([500] * 6 + [700] * 6, id="a rent raised half a year ago"),
+    ],
+)
+def test_an_amount_within_those_of_the_months_before_is_usual(bills: list[int]) -> None:
+    assert ObservationCode.UNUSUAL_EXPENSE not in codes(company(flows(bills=bills)))
+
+
+def test_an_amount_beyond_all_before_is_unusual_where_most_are_equal() -> None:
+    for amount in (-700, 1_300):
+        reports = company(flows(bills=[*[600, 0] * 5, 600, amount]))
+
+        assert only(reports, ObservationCode.UNUSUAL_EXPENSE).label == "bills"
 
 
 def test_expense_of_few_months_has_no_usual_amount() -> None:
@@ -362,7 +431,7 @@ def test_change_that_moves_expenses_by_a_twentieth() -> None:
     assert codes(company(flows(repairs=[*new, 473]), year_before={"account:repairs": 473})) == []
     found = only(company(flows(repairs=[*new, 474])), ObservationCode.CHANGE_FROM_PRIOR_MONTH)
     assert found.amounts == {"amount": 474, "before": 0, "change": 474}
-    assert found.is_above
+    assert found.direction is Direction.ABOVE
 
 
 def test_change_of_sales_against_the_month_before_and_the_year_before() -> None:
@@ -374,14 +443,42 @@ def test_change_of_sales_against_the_month_before_and_the_year_before() -> None:
 
     found = only(dropped, ObservationCode.CHANGE_FROM_PRIOR_MONTH)
     assert found.amounts == {"amount": 9_500, "before": 10_000, "change": 500}
-    assert found.is_above is False
+    assert found.direction is Direction.BELOW
     assert codes(nearly) == []
     found = only(year_before, ObservationCode.CHANGE_FROM_PRIOR_YEAR)
     assert found.amounts == {"amount": 10_000, "before": 9_500, "change": 500}
 
 
+@pytest.mark.parametrize(
+    ("before", "now"),
+    [
+        pytest.param(-730, -1_288, id="closing stock rose"),
+        pytest.param(-1_288, -730, id="closing stock fell"),
+        pytest.param(0, -1_288, id="the first stock"),
+        pytest.param(-730, 500, id="a credit became an expense"),
+    ],
+)
+def test_a_change_of_negative_amounts_has_no_direction(before: int, now: int) -> None:
+    reports = company(flows(closing_stock=[-2_000, 2_000] * 5 + [before, now]))
+
+    found = only(reports, ObservationCode.CHANGE_FROM_PRIOR_MONTH)
+    assert found.amounts == {"amount": now, "before": before, "change": abs(now - before)}
+    assert found.direction is Direction.APART
+
+
+def test_an_unusual_negative_amount_has_no_direction() -> None:
+    reports = company(flows(refunds=month(-3_000, -700)))
+
+    assert only(reports, ObservationCode.UNUSUAL_EXPENSE).direction is Direction.APART
+
+
 def test_nothing_is_compared_with_a_year_that_the_books_do_not_reach() -> None:
     assert codes(company(begins=3)) == []
+
+
+@pytest.mark.parametrize(("begins", "too_young"), [(0, False), (5, False), (6, True), (11, True)])
+def test_seven_months_of_books_leave_no_rule_out(begins: int, *, too_young: bool) -> None:
+    assert leaves_rules_out(company(begins=begins)) is too_young
 
 
 def test_a_line_is_told_once() -> None:
@@ -416,7 +513,7 @@ def test_the_most_severe_come_first_and_not_too_many_of_a_kind() -> None:
         (ObservationCode.NEGATIVE_BALANCE, "claims3"),
         (ObservationCode.UNUSUAL_EXPENSE, "repairs5"),
     ]
-    assert [o.code in WARNINGS for o in found] == [True] * 7 + [False]
+    assert [o.code.is_warning for o in found] == [True] * 7 + [False]
 
 
 amounts = st.integers(-10_000_000, 10_000_000)

@@ -214,7 +214,7 @@ def test_one_tenants_failure_stops_no_other(
 
 
 @pytest.fixture
-def looks(monkeypatch: pytest.MonkeyPatch) -> dict[str, Branding]:
+def rendered_brandings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Branding]:
     """The branding by which each tenant's PDFs were rendered; filled as that happens."""
     seen: dict[str, Branding] = {}
 
@@ -237,14 +237,14 @@ def branding_versions(stages: MonthlyStages, tenant_id: str, revision: int = 1) 
 
 
 def test_each_tenants_documents_have_its_branding_and_say_which(
-    stages: MonthlyStages, looks: dict[str, Branding]
+    stages: MonthlyStages, rendered_brandings: dict[str, Branding]
 ) -> None:
     set_branding(stages, "t0003", "classic")
     newest = set_branding(stages, "t0003", "bold")
     later = BrandingChange("modern")
     stages.brandings.set("t0003", later, effective_from=APRIL.plus(1), set_by="sato")
     stages.run_all(UP_TO_DOCUMENTS, TWO)
-    assert looks == {"t0001": HOUSE_BRANDING, "t0003": newest}
+    assert rendered_brandings == {"t0001": HOUSE_BRANDING, "t0003": newest}
     assert branding_versions(stages, "t0001") == {0}
     assert branding_versions(stages, "t0003") == {2}
     artefact = stages.run("report_workbooks", TWO).artefacts["t0003"]
@@ -286,11 +286,11 @@ def unusable(stages: MonthlyStages) -> MonthlyStages:
 
 
 def test_an_unusable_branding_gives_way_to_the_houses_and_is_told_once_a_run(
-    unusable: MonthlyStages, looks: dict[str, Branding]
+    unusable: MonthlyStages, rendered_brandings: dict[str, Branding]
 ) -> None:
     results = {name: unusable.run(name, TWO, run_id="run-2") for name in UP_TO_DOCUMENTS[2:]}
-    assert looks["t0001"] == HOUSE_BRANDING
-    assert looks["t0003"].version == 1
+    assert rendered_brandings["t0001"] == HOUSE_BRANDING
+    assert rendered_brandings["t0003"].version == 1
     assert len(unusable.documents("t0001")) == len(NAMES)
     assert branding_versions(unusable, "t0001") == {0}
     for result in results.values():

@@ -437,6 +437,7 @@ def run_command(group: click.Group, command: str, url: str) -> str:
 def test_every_code_that_a_ledger_can_cause_is_caused_here() -> None:
     caused_elsewhere = {
         FailureCode.UNKNOWN_TENANT,
+        FailureCode.MAIL_REFUSED,
         FailureCode.DOCUMENT_MISMATCH,
         FailureCode.CORRECTION_PENDING,
         FailureCode.DELIVERY_UNKNOWN,

@@ -11,7 +11,7 @@ from reports_pipeline.delivery.feedback import (
     moves_of,
     parse_ses_event,
 )
-from reports_pipeline.delivery.states import MOVES, SENT, DeliveryState
+from reports_pipeline.delivery.states import MOVES, DeliveryState
 
 DELIVERY_ID = "a" * 64
 S = DeliveryState
@@ -104,6 +104,8 @@ def of(kind: FeedbackKind, *, permanent: bool = True) -> Feedback:
         (FeedbackKind.COMPLAINT, S.DELIVERED, (S.COMPLAINED,)),
         (FeedbackKind.REJECT, S.ACCEPTED, (S.BOUNCED,)),
         (FeedbackKind.BOUNCE, S.COMPLAINED, ()),
+        (FeedbackKind.DELIVERY, S.POSTING, (S.ACCEPTED, S.DELIVERED)),
+        (FeedbackKind.SEND, S.READY, (S.UNKNOWN, S.ACCEPTED)),
     ],
 )
 def test_what_an_event_makes_of_a_message(
@@ -112,14 +114,29 @@ def test_what_an_event_makes_of_a_message(
     assert moves_of(of(kind), before) == path
 
 
-def test_a_passing_bounce_ends_nothing() -> None:
-    assert moves_of(of(FeedbackKind.BOUNCE, permanent=False), S.ACCEPTED) == ()
+def test_an_absence_note_ends_nothing_and_a_full_mailbox_does() -> None:
+    def bounce(subtype: str) -> Feedback:
+        return parse_ses_event(
+            json.dumps(event("Bounce", bounceType="Transient", bounceSubType=subtype))
+        )
+
+    assert moves_of(bounce("General"), S.ACCEPTED) == ()
+    assert moves_of(bounce("MailboxFull"), S.ACCEPTED) == (S.BOUNCED,)
+    for subtype in ("General", "MailboxFull"):
+        assert not bounce(subtype).suppresses
+        assert bounce(subtype).needs_a_person
 
 
-def test_events_make_legal_moves_only_and_never_touch_what_was_not_sent() -> None:
+def test_an_event_of_a_foreign_server_is_fit_to_be_kept() -> None:
+    said = [{"diagnosticCode": "smtp; 550 <sato@sakura.example>: \x00 \ud800 no such user"}]
+    feedback = parse_ses_event(json.dumps(event("Bounce", bouncedRecipients=said)))
+    assert feedback.reason == "Bounce smtp; 550 <…@…>: no such user"
+
+
+def test_events_make_legal_moves_only() -> None:
     for kind, state in itertools.product(FeedbackKind, DeliveryState):
         path = moves_of(of(kind), state)
-        if state not in SENT | {S.UNKNOWN}:
+        if state in (S.BUILT, S.VERIFIED, S.CLAIMED, S.SUPERSEDED):
             assert path == ()
         for before, after in itertools.pairwise([state, *path]):
             assert after in MOVES[before]

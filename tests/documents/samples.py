@@ -114,6 +114,9 @@ BALANCES = {
     "shareholders_equity": [Account("3110", "資本金", 30_000_000, 30_000_000, 30_000_000)],
 }
 CONTRA_ACCOUNTS = {"1190", "1290"}
+SHARE_ACQUISITION_RIGHTS = {
+    "share_acquisition_rights": [Account("3510", "新株予約権", 3_211_138, 2_000_000, 0)]
+}
 RECEIPTS = [
     Account("1130", "売掛金", 41_480_000, 38_200_000, 268_440_000),
     Account("7110", "受取利息", 1_240, 1_180, 8_650),
@@ -285,8 +288,10 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
     assets = all_of("current_assets", *noncurrent)
     liabilities = all_of("current_liabilities", "noncurrent_liabilities")
     capital = all_of("shareholders_equity")
+    rights = all_of("share_acquisition_rights")
     net_assets = [a - b for a, b in zip(assets, liabilities, strict=True)]
-    earnings = [a - b for a, b in zip(net_assets, capital, strict=True)]
+    shareholders = [a - b for a, b in zip(net_assets, rights, strict=True)]
+    earnings = [a - b for a, b in zip(shareholders, capital, strict=True)]
     brought_forward = [earnings[3]] * len(earnings)
     of_the_year = [a - b for a, b in zip(earnings, brought_forward, strict=True)]
     lines = [
@@ -307,7 +312,8 @@ def balance_sheet(book: Mapping[str, Sequence[Account]]) -> Statement:
         balance("retained_earnings_brought_forward", "", LineKind.ACCOUNT, 3, brought_forward),
         balance("net_profit_for_year", "", LineKind.ACCOUNT, 3, of_the_year),
         balance("total_retained_earnings", "", LineKind.SUBTOTAL, 2, earnings),
-        balance("total_shareholders_equity", "", LineKind.SUBTOTAL, 1, net_assets),
+        balance("total_shareholders_equity", "", LineKind.SUBTOTAL, 1, shareholders),
+        *section("share_acquisition_rights", 1),
         balance("total_net_assets", "", LineKind.TOTAL, 0, net_assets),
         balance("total_liabilities_and_net_assets", "", LineKind.TOTAL, 0, assets),
     ]

@@ -10,15 +10,15 @@ from reports_pipeline.documents.branding import (
     BrandingCode,
     BrandingError,
     Template,
-    branding,
     contrast_with_white,
+    usable_branding,
 )
 from reports_pipeline.documents.catalogs import LANGUAGES
 
 
 def refused(template: str = "modern", accent: str = "1F4E79") -> BrandingError:
     with pytest.raises(BrandingError) as refusal:
-        branding(1, template, accent, None)
+        usable_branding(1, template, accent, None)
     return refusal.value
 
 
@@ -36,11 +36,11 @@ def test_contrast_is_that_of_wcag(accent: str, contrast: float) -> None:
 
 @pytest.mark.parametrize("accent", ["#7a1F3d", "7A1F3D"])
 def test_an_accent_is_taken_with_or_without_its_sign(accent: str) -> None:
-    assert branding(3, "bold", accent, None) == Branding(3, Template.BOLD, "7A1F3D", None)
+    assert usable_branding(3, "bold", accent, None) == Branding(3, Template.BOLD, "7A1F3D", None)
 
 
 def test_the_darkest_grey_that_is_refused_is_told_its_contrast() -> None:
-    assert branding(1, "classic", "#767676", None).accent == "767676"
+    assert usable_branding(1, "classic", "#767676", None).accent == "767676"
     error = refused(accent="#777777")
     assert error.code is BrandingCode.ACCENT_UNREADABLE
     assert error.facts == {"accent": "#777777", "contrast": "4.47", "least": "4.5"}
@@ -62,7 +62,7 @@ def test_an_unknown_template_is_told_which_there_are() -> None:
 
 def test_the_house_keeps_its_own_rules() -> None:
     house = HOUSE_BRANDING
-    assert branding(house.version, house.template, house.accent, house.logo) == house
+    assert usable_branding(house.version, house.template, house.accent, house.logo) == house
 
 
 FACTS: dict[str, str | int] = {

@@ -17,7 +17,6 @@ WORDED_DIFFERENTLY = {
     "mail.amount",
     "comment.amount",
     "comment.amount.thousand",
-    "comment.amount.less",
 }
 
 

@@ -173,6 +173,9 @@ def test_what_is_no_picture_or_breaks_off_is_refused(content: bytes) -> None:
 
 def test_a_picture_of_nothing_is_refused() -> None:
     assert refusal(encoded(Image.new("RGBA", (9, 9)))).code is BrandingCode.LOGO_EMPTY
+    for file_format in ("PNG", "JPEG"):
+        white = encoded(plain(colour="white"), file_format)
+        assert refusal(white).code is BrandingCode.LOGO_EMPTY
     empty = b'<svg xmlns="http://www.w3.org/2000/svg" width="9" height="9"/>'
     assert refusal(empty).code is BrandingCode.LOGO_EMPTY
 

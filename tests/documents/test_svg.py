@@ -10,6 +10,7 @@ from PIL import Image
 
 from reports_pipeline.documents import svg
 from reports_pipeline.documents.branding import BrandingCode, BrandingError
+from reports_pipeline.documents.catalogs import LANGUAGES
 from reports_pipeline.documents.svg import draw_svg, require_safe_svg
 
 XLINK = 'xmlns:xlink="http://www.w3.org/1999/xlink"'
@@ -78,18 +79,26 @@ def test_what_is_more_than_a_drawing_is_named_with_its_line(content: str, what: 
 
 
 @pytest.mark.parametrize(
-    "head",
+    "document_type",
     [
         '<!DOCTYPE svg PUBLIC "-//W3C//DTD SVG 1.1//EN" "http://www.w3.org/svg11.dtd">',
         '<!DOCTYPE svg [<!ENTITY file SYSTEM "file:///etc/passwd">]>',
         '<!DOCTYPE svg [<!ENTITY a "aaaaaaaaaa"><!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;">]>',
-        '<?xml-stylesheet href="http://evil.example/x.css"?>',
     ],
 )
-def test_what_a_head_could_bring_in_is_refused(head: str) -> None:
-    error = refusal(f"{head}\n{picture('<text>&file;&b;</text>')}")
+def test_a_document_type_is_refused_with_what_to_do_about_it(document_type: str) -> None:
+    error = refusal(f'<?xml version="1.0"?>\n{document_type}\n{picture("&file;&b;")}')
+    assert error.code is BrandingCode.LOGO_DOCTYPE
+    assert error.facts == {"line": 2}
+    for language in LANGUAGES:
+        assert "Illustrator" in error.text(language)
+    assert "script" not in error.text("en").lower()
+
+
+def test_a_style_sheet_of_its_own_file_is_refused() -> None:
+    error = refusal(f'<?xml-stylesheet href="http://evil.example/x.css"?>\n{picture("<g/>")}')
     assert error.code is BrandingCode.LOGO_UNSAFE
-    assert error.facts["line"] == 1
+    assert error.facts == {"what": "<?xml-stylesheet?>", "line": 1}
 
 
 @pytest.mark.parametrize(

@@ -158,8 +158,9 @@ class DeliveriesUnderTest:
         """Mails that SES took, by delivery."""
         return Counter(mail.tags["delivery_id"] for mail in self.ses.accepted)
 
-    def check(self, tenant_ids: Sequence[str] = tuple(TENANTS)) -> None:
-        """The promise: at most one mail of a delivery, and none missing without a sign."""
+    def check(self, tenant_ids: Sequence[str] = tuple(TENANTS), *, unknown_at_most: int) -> None:
+        """The promise: at most one mail of a delivery, none missing without a sign, and no more
+        doubt than what happened gives reason for."""
         accepted = self.accepted()
         assert max(accepted.values(), default=0) <= 1, "a mail went out twice"
         for tenant_id, state in self.states().items():
@@ -169,6 +170,8 @@ class DeliveriesUnderTest:
             else:
                 assert state is DeliveryState.UNKNOWN, f"{tenant_id} is {state}"
         assert list(self.states()) == list(tenant_ids)
+        unknown = [t for t, s in self.states().items() if s is DeliveryState.UNKNOWN]
+        assert len(unknown) <= unknown_at_most
 
 
 def die_at(point: str, occurrence: int) -> Hook:

@@ -34,6 +34,7 @@ def test_a_process_that_wakes_up_after_its_lease(
         _stop_at(dice.choice(KILL_POINTS), dice.randint(1, len(tenants)), stopped), tenants
     )
     while not stopped.exists():
+        assert process.is_alive(), "it never came to the point"
         time.sleep(0.005)
     assert process.pid is not None
     under_test.let_leases_run_out()
@@ -42,7 +43,7 @@ def test_a_process_that_wakes_up_after_its_lease(
     process.join()
     assert process.exitcode == 0
     under_test.send_all(tenants)
-    under_test.check(tenants)
+    under_test.check(tenants, unknown_at_most=1)
 
 
 @pytest.mark.parametrize("seed", ROUNDS)
@@ -62,7 +63,7 @@ def test_many_senders_at_once_of_which_some_die(under_test: DeliveriesUnderTest,
         sender.join()
     under_test.let_leases_run_out()
     under_test.send_all(tenants)
-    under_test.check(tenants)
+    under_test.check(tenants, unknown_at_most=SENDERS)
 
 
 def _stop_at(point: str, occurrence: int, stopped: Path) -> Hook:

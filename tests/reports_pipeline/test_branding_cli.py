@@ -145,7 +145,7 @@ def test_the_brandings_of_a_company_are_listed(url: str, svg: str) -> None:
 def test_who_has_no_branding_has_the_houses(url: str) -> None:
     assert output(run(url, "show")) == "no company has a branding of its own\n"
     shown = output(run(url, "show", "--tenant", "t0002,t0003"))
-    assert shown == "t0002\n  the house's look\nt0003\n  the house's look\n"
+    assert shown == "t0002\n  the house's branding\nt0003\n  the house's branding\n"
     set_branding(url, "--template", "bold")
     assert output(run(url, "show")).splitlines()[0] == "t0001"
 
@@ -170,8 +170,8 @@ def test_a_preview_writes_every_document_and_stores_nothing(
     url: str, svg: str, tmp_path: Path
 ) -> None:
     folder = tmp_path / "a" / "preview"
-    look, *files = preview(url, folder, "--logo", svg, "--accent", "#7A1F3D")
-    assert look == "t0001 2025-04: modern, #7A1F3D, logo of 600 x 100 pixels"
+    head, *files = preview(url, folder, "--logo", svg, "--accent", "#7A1F3D")
+    assert head == "t0001 2025-04: modern, #7A1F3D, logo of 600 x 100 pixels"
     assert files == [str(path) for path in map(Path, files)]
     assert {*PDF_NAMES, *WORKBOOK_NAMES} <= {Path(file).name for file in files}
     for file in files:
@@ -190,14 +190,32 @@ def test_a_preview_shows_the_branding_of_its_month(url: str, tmp_path: Path) -> 
     brandings.set("t0001", BrandingChange("bold", logo=logo), effective_from=APRIL, set_by="sato")
     later = Month(2025, 5)
     brandings.set("t0001", BrandingChange("classic"), effective_from=later, set_by="sato")
-    look, *_ = preview(url, tmp_path / "own")
+    head, *_ = preview(url, tmp_path / "own")
     size = read_logo(PNG_LOGO)
-    assert look == f"t0001 2025-04: bold, #1F4E79, logo of {size.width} x {size.height} pixels"
+    assert head == f"t0001 2025-04: bold, #1F4E79, logo of {size.width} x {size.height} pixels"
     preview(url, tmp_path / "house", "--no-logo", "--template", "modern")
     own, house = (
         (tmp_path / name / "income_statement.pdf").read_bytes() for name in ("own", "house")
     )
     assert own != house
+
+
+@pytest.mark.parametrize(
+    ("written", "code"),
+    [("logo_png = logo", "LOGO_ALTERED"), ("accent = 'FFFFFF'", "ACCENT_UNREADABLE")],
+)
+def test_a_preview_shows_that_the_month_would_get_the_houses_and_why(
+    url: str, svg: str, tmp_path: Path, written: str, code: str
+) -> None:
+    preview(url, tmp_path / "house")
+    set_branding(url, "--from", str(APRIL), "--template", "bold", "--logo", svg)
+    with psycopg.connect(url) as connection:
+        connection.execute(f"update reporting.brandings set {written}")
+    head, fault, *files = preview(url, tmp_path / "own")
+    assert head == "t0001 2025-04: modern, #1F4E79, no logo"
+    assert fault.startswith(f"the company's own branding is not used: {code}: ")
+    for file in map(Path, files):
+        assert file.read_bytes() == (tmp_path / "house" / file.name).read_bytes()
 
 
 def test_a_month_without_reports_has_no_preview(url: str, tmp_path: Path) -> None:

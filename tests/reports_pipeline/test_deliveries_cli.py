@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -12,13 +13,14 @@ from click.testing import CliRunner, Result
 from reports_pipeline.accounting.failures import TenantFailureError
 from reports_pipeline.cli import main
 from reports_pipeline.deliveries_cli import delivery_commands
+from reports_pipeline.delivery.deliveries import LetterCorrection
 from reports_pipeline.delivery.errors import UnclearOutcomeError
 from reports_pipeline.delivery.messages import MailSettings
 from reports_pipeline.environments import LocalEnvironment, Settings
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.dispatch import deliver
 from resources.mailer import Mailer
-from tests.delivery.examples import OCTOBER, SATO, SUZUKI, delivery, stored_documents
+from tests.delivery.examples import LETTER, OCTOBER, SATO, SUZUKI, delivery, stored_documents
 from tests.resources.test_dispatch import NOW, ScriptedMailer
 
 OF_OCTOBER = ["--month", str(OCTOBER)]
@@ -37,7 +39,8 @@ def url(database_url: str) -> str:
         )
         connection.execute(
             "insert into ledger.contacts (tenant_id, contact_no, name, email) values"
-            " ('t0001', 1, '田中 三郎', 'tanaka@yamada.example')"
+            " ('t0001', 1, '田中 三郎', 'tanaka@yamada.example'),"
+            f" ('t0001', 2, '{SATO.name}', '{SATO.email}')"
         )
         connection.execute(
             """
@@ -57,7 +60,14 @@ def send(url: str, mailer: Mailer, revision: int = 1) -> None:
             register,
             mailer,
             stored.__getitem__,
-            delivery(SATO, SUZUKI, revision=revision),
+            delivery(
+                SATO,
+                SUZUKI,
+                revision=revision,
+                letter=replace(LETTER, correction=LetterCorrection(1, 2, (), 0))
+                if revision == 2
+                else LETTER,
+            ),
             settings=MailSettings(),
             now=NOW,
         )
@@ -94,13 +104,21 @@ def test_the_list_names_tenants_states_and_holds(url: str) -> None:
     )
 
 
+@pytest.fixture
+def one_revision(url: str) -> None:
+    """None waits to correct another."""
+    with psycopg.connect(url) as connection:
+        connection.execute("delete from reporting.report_revisions where revision = 2")
+
+
+@pytest.mark.usefixtures("one_revision")
 def test_a_delivery_is_shown_with_its_files_and_every_step(url: str) -> None:
     send(url, ScriptedMailer())
     said(deliveries(url, "resend", *OF_T0001, "--recipient", "1", "--reason", "lost"))
     shown = said(deliveries(url, "show", *OF_T0001))
     assert shown[0].startswith("t0001 2026-10 r1  ")
     assert any("income_statement.pdf" in line for line in shown)
-    assert f"  1  ACCEPTED  {SATO.name} <{SATO.email}>  signed off  id-1" in shown
+    assert f"  1  ACCEPTED  {SATO.name} <{SATO.email}>  dealt with  id-1" in shown
     assert f"  3  BUILT  {SATO.name} <{SATO.email}>  once more for 1" in shown
     assert shown[-1].endswith("r1/1 resend  sato: lost")
     assert any(line.endswith("r1/1 POSTING → ACCEPTED  run-1") for line in shown)
@@ -124,18 +142,32 @@ def test_a_correction_is_approved(url: str) -> None:
     send(url, mailer)
     with pytest.raises(TenantFailureError, match="CORRECTION_PENDING"):
         send(url, mailer, revision=2)
-    assert said(deliveries(url, "approve", *OF_T0001, "--reason", "sales were missing"))[0] == (
-        "t0001 2026-10: revision 2 may go out"
-    )
+    approve = ["approve", *OF_T0001, "--reason", "sales were missing", "--revision"]
+    assert said(deliveries(url, *approve, "2"))[0] == "t0001 2026-10: revision 2 may go out"
+    assert said(deliveries(url, *approve, "3"), 1) == [
+        "Error: t0001 2026-10: the newest revision is 2, not 3; read what it changes"
+    ]
     send(url, mailer, revision=2)
     assert len(mailer.posts) == 4
 
 
+@pytest.mark.usefixtures("one_revision")
+def test_who_has_left_the_company_is_not_mailed_once_more(url: str) -> None:
+    send(url, ScriptedMailer())
+    again = ["resend", *OF_T0001, "--recipient", "2", "--reason", "lost"]
+    assert said(deliveries(url, *again), 1) == [
+        f"Error: t0001 has no contact with the address {SUZUKI.email}; name one that it has with "
+        "--to"
+    ]
+
+
+@pytest.mark.usefixtures("one_revision")
 def test_a_mail_may_go_to_another_contact_only(url: str) -> None:
     send(url, ScriptedMailer())
     again = ["resend", *OF_T0001, "--recipient", "1", "--reason", "came back", "--to"]
     assert said(deliveries(url, *again, "evil@example.com"), 1) == [
-        "Error: t0001 has no contact with the address evil@example.com"
+        "Error: t0001 has no contact with the address evil@example.com; name one that it has with "
+        "--to"
     ]
     assert said(deliveries(url, *again, "TANAKA@yamada.example"))[0] == (
         "t0001 2026-10: 3  BUILT  田中 三郎 <tanaka@yamada.example>  once more for 1"
@@ -158,7 +190,10 @@ def test_an_unclear_mail_is_settled(url: str, outcome: str, step: str) -> None:
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
-        (["approve", *OF_T0001, "--reason", "x"], "t0001 2026-10: nothing was sent"),
+        (
+            ["approve", *OF_T0001, "--revision", "2", "--reason", "x"],
+            "t0001 2026-10: nothing was sent",
+        ),
         (["unsuppress", "a@b.example", "--reason", "x"], "not suppressed: a@b.example"),
         (["hold", "--tenant", "nobody", "--reason", "x"], "no such tenants: nobody"),
         (["hold", "--reason", "x"], "Name tenants with --tenant."),

@@ -1,4 +1,4 @@
-"""A company's look is effective-dated, checked when it is set, and again when it is used."""
+"""A company's branding is effective-dated, checked when it is set, and again when it is used."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from reports_pipeline.documents.branding import (
     Template,
 )
 from reports_pipeline.documents.logos import read_logo
-from resources.brandings import BrandingChange, Brandings, LogoUpload, in_effect
+from resources.brandings import BrandingChange, Brandings, LogoUpload
 from tests.documents.pictures import PNG_LOGO, SVG_LOGO
 
 JULY, AUGUST, OCTOBER, DECEMBER = (Month(2026, month) for month in (7, 8, 10, 12))
@@ -60,11 +60,11 @@ def test_who_set_none_has_the_houses(brandings: Brandings) -> None:
 
 
 def test_what_was_set_is_what_documents_have(brandings: Brandings) -> None:
-    made = set_from(brandings, OCTOBER, BrandingChange("classic", f"#{WINE.lower()}", SVG))
-    assert made == Branding(1, Template.CLASSIC, WINE, read_logo(SVG_LOGO))
-    assert used(brandings, OCTOBER) == made
+    branding = set_from(brandings, OCTOBER, BrandingChange("classic", f"#{WINE.lower()}", SVG))
+    assert branding == Branding(1, Template.CLASSIC, WINE, read_logo(SVG_LOGO))
+    assert used(brandings, OCTOBER) == branding
     found, _ = brandings.of(["t0001", "t0002"], DECEMBER)
-    assert found == {"t0001": made, "t0002": HOUSE_BRANDING}
+    assert found == {"t0001": branding, "t0002": HOUSE_BRANDING}
 
 
 def test_a_branding_holds_from_its_month_on_and_the_latest_month_wins(
@@ -80,15 +80,18 @@ def test_a_branding_holds_from_its_month_on_and_the_latest_month_wins(
     assert [(e.version, e.effective_from, e.template) for e in history] == [
         (1, OCTOBER, "bold"), (2, JULY, "classic"), (3, OCTOBER, "modern"),
     ]  # fmt: skip
-    in_effect_versions = [in_effect(history, month) for month in (JULY.plus(-1), AUGUST, DECEMBER)]
-    assert in_effect_versions == [None, history[1], history[2]]
+    in_effect = [
+        brandings.in_effect(["t0001", "t0002"], month)
+        for month in (JULY.plus(-1), AUGUST, DECEMBER)
+    ]
+    assert in_effect == [{}, {"t0001": 2}, {"t0001": 3}]
 
 
 def test_what_is_not_given_stays_as_it_was_in_that_month(brandings: Brandings) -> None:
     set_from(brandings, JULY, BrandingChange("classic", WINE, SVG))
     set_from(brandings, DECEMBER, BrandingChange("bold", GREEN, without_logo=True))
-    made = set_from(brandings, OCTOBER, BrandingChange(accent=GREEN))
-    assert made == Branding(3, Template.CLASSIC, GREEN, read_logo(SVG_LOGO))
+    branding = set_from(brandings, OCTOBER, BrandingChange(accent=GREEN))
+    assert branding == Branding(3, Template.CLASSIC, GREEN, read_logo(SVG_LOGO))
     assert used(brandings, DECEMBER) == Branding(2, Template.BOLD, GREEN, None)
     assert set_from(brandings, OCTOBER, BrandingChange(logo=PNG)).logo == read_logo(PNG_LOGO)
     assert set_from(brandings, OCTOBER, BrandingChange(without_logo=True)).logo is None
@@ -160,12 +163,18 @@ def test_what_was_written_by_other_means_falls_back_to_the_houses(
     assert entry.fault.code is code
 
 
-def test_setting_the_logo_again_mends_what_was_altered(brandings: Brandings, url: str) -> None:
+@pytest.mark.parametrize("mending", [BrandingChange(logo=SVG), BrandingChange(without_logo=True)])
+def test_an_altered_logo_is_mended_by_another_or_none_and_nothing_else(
+    brandings: Brandings, url: str, mending: BrandingChange
+) -> None:
     set_from(brandings, JULY, BrandingChange(logo=SVG))
     write(url, "update reporting.brandings set logo_png = logo")
-    made = set_from(brandings, JULY, BrandingChange(template="bold"))
-    assert made.logo == read_logo(SVG_LOGO)
-    assert used(brandings, JULY) == made
+    with pytest.raises(BrandingError) as refused:
+        set_from(brandings, JULY, BrandingChange("bold"))
+    assert refused.value.code is BrandingCode.LOGO_ALTERED
+    branding = set_from(brandings, JULY, mending)
+    assert branding.logo == (None if mending.without_logo else read_logo(SVG_LOGO))
+    assert used(brandings, JULY) == branding
 
 
 def test_a_logo_is_whole_and_small_in_the_table(brandings: Brandings, url: str) -> None:

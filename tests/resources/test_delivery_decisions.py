@@ -1,14 +1,22 @@
 import datetime
 from collections.abc import Callable
+from dataclasses import replace
 
 import psycopg
 import pytest
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
-from reports_pipeline.delivery.deliveries import Delivery, Recipient, RegisteredDelivery
+from reports_pipeline.delivery.deliveries import (
+    Delivery,
+    LetterCorrection,
+    Recipient,
+    RegisteredDelivery,
+)
 from reports_pipeline.delivery.errors import (
     DecisionError,
     DefiniteRejectionError,
+    LostClaimError,
+    MailRefusedError,
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import MailSettings
@@ -18,15 +26,23 @@ from resources.delivery_history import delivery_history
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.dispatch import deliver
 from resources.mailer import Mailer
-from tests.delivery.examples import OCTOBER, SATO, SUZUKI, delivery, stored_documents
+from tests.delivery.examples import LETTER, OCTOBER, SATO, SUZUKI, delivery, stored_documents
 from tests.resources.test_dispatch import NOW, ScriptedMailer
 
+CORRECTION = replace(LETTER, correction=LetterCorrection(1, 2, (), 0))
 TANAKA = Recipient("田中 三郎", "tanaka@yamada.example")
 
 
 @pytest.fixture
 def decisions(revisions_url: str) -> DeliveryDecisions:
     return DeliveryDecisions(revisions_url, actor="sato")
+
+
+@pytest.fixture
+def one_revision(revisions_url: str) -> None:
+    """None waits to correct another."""
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute("delete from reporting.report_revisions where revision = 2")
 
 
 Send = Callable[[Mailer, Delivery], RegisteredDelivery]
@@ -92,20 +108,31 @@ def test_a_correction_goes_out_once_a_person_has_approved_that_revision(
 ) -> None:
     mailer = ScriptedMailer()
     send(mailer, delivery(SATO))
-    corrected = delivery(SATO, revision=2)
+    corrected = delivery(SATO, revision=2, letter=CORRECTION)
     assert failure_code(send, mailer, corrected) is FailureCode.CORRECTION_PENDING
-    assert decisions.approve("t0001", OCTOBER, "sales were missing") == 2
+    decisions.approve("t0001", OCTOBER, 2, "sales were missing")
     assert states(send(mailer, corrected)) == ["ACCEPTED"]
     assert mailer.posts == [SATO.email] * 2
     with pytest.raises(DecisionError, match="revision 2 was sent already"):
-        decisions.approve("t0001", OCTOBER, "again")
+        decisions.approve("t0001", OCTOBER, 2, "again")
+
+
+def test_a_letter_that_does_not_speak_of_what_was_sent_is_written_again(
+    decisions: DeliveryDecisions, send: Send
+) -> None:
+    mailer = ScriptedMailer()
+    send(mailer, delivery(SATO))
+    decisions.approve("t0001", OCTOBER, 2, "sales were missing")
+    with pytest.raises(LostClaimError, match="revision 1 of t0001 2026-10 was sent meanwhile"):
+        send(mailer, delivery(SATO, revision=2))
+    assert states(send(mailer, delivery(SATO, revision=2, letter=CORRECTION))) == ["ACCEPTED"]
 
 
 def test_an_approval_does_not_reach_beyond_its_revision(
     decisions: DeliveryDecisions, send: Send, revisions_url: str
 ) -> None:
     send(ScriptedMailer(), delivery(SATO))
-    decisions.approve("t0001", OCTOBER, "of the second")
+    decisions.approve("t0001", OCTOBER, 2, "of the second")
     with psycopg.connect(revisions_url) as connection:
         connection.execute(
             "insert into reporting.report_revisions"
@@ -115,12 +142,14 @@ def test_an_approval_does_not_reach_beyond_its_revision(
         )
     third = delivery(SATO, revision=3)
     assert failure_code(send, ScriptedMailer(), third) is FailureCode.CORRECTION_PENDING
+    with pytest.raises(DecisionError, match="the newest revision is 3, not 2"):
+        decisions.approve("t0001", OCTOBER, 2, "of what was read before the third was made")
 
 
 def test_nothing_to_correct_is_nothing_to_approve(decisions: DeliveryDecisions) -> None:
     for month in (OCTOBER, OCTOBER.plus(1)):
         with pytest.raises(DecisionError, match="nothing was sent"):
-            decisions.approve("t0001", month, "why not")
+            decisions.approve("t0001", month, 2, "why not")
 
 
 def test_a_correction_waits_for_the_fate_of_an_unclear_mail_even_if_approved(
@@ -128,13 +157,14 @@ def test_a_correction_waits_for_the_fate_of_an_unclear_mail_even_if_approved(
 ) -> None:
     unclear = ScriptedMailer(UnclearOutcomeError("time-out"))
     assert failure_code(send, unclear, delivery(SATO)) is FailureCode.DELIVERY_UNKNOWN
-    decisions.approve("t0001", OCTOBER, "sales were missing")
-    corrected = delivery(SATO, revision=2)
+    decisions.approve("t0001", OCTOBER, 2, "sales were missing")
+    corrected = delivery(SATO, revision=2, letter=CORRECTION)
     assert failure_code(send, ScriptedMailer(), corrected) is FailureCode.CORRECTION_PENDING
     decisions.sign_off("t0001", OCTOBER, 1, "nobody answers")
     assert states(send(ScriptedMailer(), corrected)) == ["ACCEPTED"]
 
 
+@pytest.mark.usefixtures("one_revision")
 def test_a_mail_is_sent_once_more_because_a_person_said_so(
     decisions: DeliveryDecisions, send: Send
 ) -> None:
@@ -157,6 +187,7 @@ def test_a_mail_is_sent_once_more_because_a_person_said_so(
     assert len(mailer.posts) == 3
 
 
+@pytest.mark.usefixtures("one_revision")
 def test_a_mail_is_not_sent_once_more_twice(decisions: DeliveryDecisions, send: Send) -> None:
     send(ScriptedMailer(), delivery(SATO))
     decisions.resend("t0001", OCTOBER, 1, "lost")
@@ -168,6 +199,7 @@ def test_a_mail_is_not_sent_once_more_twice(decisions: DeliveryDecisions, send: 
         decisions.resend("t0001", OCTOBER, 7, "lost")
 
 
+@pytest.mark.usefixtures("one_revision")
 def test_an_unclear_mail_that_is_sent_once_more_is_dealt_with(
     decisions: DeliveryDecisions, send: Send
 ) -> None:
@@ -176,9 +208,10 @@ def test_an_unclear_mail_that_is_sent_once_more_is_dealt_with(
     decisions.resend("t0001", OCTOBER, 1, "they have nothing")
     sent = send(unclear, delivery(SATO))
     assert states(sent) == ["UNKNOWN", "ACCEPTED"]
-    assert [message.signed_off for message in sent.messages] == [True, False]
+    assert [message.dealt_with for message in sent.messages] == [True, False]
 
 
+@pytest.mark.usefixtures("one_revision")
 def test_a_mail_may_go_to_another_contact_and_not_to_a_suppressed_address(
     decisions: DeliveryDecisions, send: Send, revisions_url: str
 ) -> None:
@@ -211,6 +244,7 @@ def test_a_person_knows_that_a_mail_arrived(decisions: DeliveryDecisions, send: 
             settle("t0001", OCTOBER, 1, "again")
 
 
+@pytest.mark.usefixtures("one_revision")
 def test_every_step_and_decision_is_kept(
     decisions: DeliveryDecisions, send: Send, revisions_url: str
 ) -> None:
@@ -241,3 +275,56 @@ def test_every_step_and_decision_is_kept(
 def test_a_decision_has_a_reason(decisions: DeliveryDecisions) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         decisions.hold(["t0001"], None, "")
+
+
+def test_what_a_newer_revision_corrects_is_not_sent_once_more(
+    decisions: DeliveryDecisions, send: Send
+) -> None:
+    send(ScriptedMailer(), delivery(SATO))
+    with pytest.raises(DecisionError, match="revision 2 waits to correct revision 1"):
+        decisions.resend("t0001", OCTOBER, 1, "lost")
+
+
+@pytest.mark.usefixtures("one_revision")
+def test_a_resend_that_was_blocked_goes_out_once_it_may(
+    decisions: DeliveryDecisions, send: Send, register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    sent = send(ScriptedMailer(), delivery(SATO))
+    again = decisions.resend("t0001", OCTOBER, 1, "lost")
+    register.block([again], FailureCode.DOCUMENT_MISMATCH, "not stored")
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute(
+            "insert into reporting.suppressed_addresses values (%s, 'Bounce', %s, 1)",
+            [SATO.email, sent.delivery_id],
+        )
+    assert states(send(ScriptedMailer(), delivery(SATO))) == ["ACCEPTED", "BLOCKED"]
+    decisions.unsuppress(SATO.email, "mailbox was full")
+    assert states(send(ScriptedMailer(), delivery(SATO))) == ["ACCEPTED", "ACCEPTED"]
+
+
+def test_a_mail_that_was_refused_is_opened_again_by_a_person(
+    decisions: DeliveryDecisions, send: Send
+) -> None:
+    refusing = ScriptedMailer(DefiniteRejectionError("550 no such user"))
+    assert failure_code(send, refusing, delivery(SATO)) is FailureCode.ADDRESS_REFUSED
+    assert failure_code(send, refusing, delivery(SATO)) is FailureCode.ADDRESS_REFUSED
+    assert len(refusing.posts) == 1
+    decisions.reopen("t0001", OCTOBER, 1, "the relay was misconfigured")
+    assert states(send(refusing, delivery(SATO))) == ["ACCEPTED"]
+    with pytest.raises(DecisionError, match="not blocked but ACCEPTED"):
+        decisions.reopen("t0001", OCTOBER, 1, "again")
+
+
+def test_a_refused_mail_is_tried_again_by_the_next_run(send: Send) -> None:
+    refusing = ScriptedMailer(MailRefusedError("552 too big"))
+    assert failure_code(send, refusing, delivery(SATO)) is FailureCode.MAIL_REFUSED
+    assert states(send(refusing, delivery(SATO))) == ["ACCEPTED"]
+
+
+def test_an_unclear_mail_that_was_signed_off_holds_nothing_up(
+    decisions: DeliveryDecisions, send: Send
+) -> None:
+    unclear = ScriptedMailer(UnclearOutcomeError("time-out"))
+    assert failure_code(send, unclear, delivery(SATO)) is FailureCode.DELIVERY_UNKNOWN
+    decisions.sign_off("t0001", OCTOBER, 1, "nobody answers")
+    assert states(send(unclear, delivery(SATO))) == ["UNKNOWN"]

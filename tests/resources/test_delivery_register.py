@@ -437,3 +437,52 @@ def test_an_address_whose_mail_came_back_gets_none_any_more_until_it_is_opened_a
     with psycopg.connect(revisions_url) as connection:
         connection.execute("delete from reporting.suppressed_addresses")
     assert states(register.register(other)) == ["BUILT", "BUILT"]
+
+
+def test_an_address_that_was_opened_again_stays_open_when_the_event_comes_twice(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    bounce = feedback(accepted(register, SATO), FeedbackKind.BOUNCE)
+    register.record(bounce)
+    assert register.suppressed([SATO.email.upper()]) == {SATO.email}
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute("delete from reporting.suppressed_addresses")
+    register.record(bounce)
+    assert register.suppressed([SATO.email]) == set()
+
+
+def test_an_address_suppressed_meanwhile_is_not_claimed(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    [message] = ready(register, SATO)
+    register.record(feedback(accepted_of_another(register), FeedbackKind.BOUNCE))
+    with pytest.raises(LostClaimError, match="suppressed meanwhile"):
+        register.claim(message)
+
+
+def accepted_of_another(register: PostgresDeliveryRegister) -> DeliveryMessage:
+    messages = register.register(delivery(SATO, tenant_id="t0002")).messages
+    [message] = register.release(register.verify(messages))
+    return register.accept(register.begin_posting(register.claim(message)), "ses-9")
+
+
+def test_an_event_speaks_for_a_process_that_died_in_its_post(
+    forgetful: PostgresDeliveryRegister,
+) -> None:
+    message = posting(forgetful, SATO)
+    assert forgetful.record(feedback(message, FeedbackKind.DELIVERY))
+    [found] = forgetful.read(OCTOBER, ["t0001"])["t0001"]
+    assert states(found) == ["DELIVERED"]
+    with pytest.raises(LostClaimError):
+        forgetful.accept(message, "ses-1")
+
+
+def test_an_event_stops_a_mail_that_was_taken_for_one_that_had_not_gone_out(
+    register: PostgresDeliveryRegister,
+) -> None:
+    postponed = register.postpone(posting(register, SATO), "429, or so it seemed")
+    assert register.record(feedback(postponed, FeedbackKind.SEND))
+    [found] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert states(found) == ["ACCEPTED"]
+    with pytest.raises(LostClaimError):
+        register.claim(postponed)

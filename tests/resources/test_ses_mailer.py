@@ -1,3 +1,5 @@
+import socket
+import threading
 from collections.abc import Iterator
 from email import policy
 from email.message import EmailMessage
@@ -5,17 +7,19 @@ from email.message import EmailMessage
 import boto3
 import pytest
 from botocore.config import Config
+from botocore.exceptions import CredentialRetrievalError
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.errors import (
     DefiniteRejectionError,
+    MailRefusedError,
     PostError,
     ThrottledError,
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
 from resources.send_rate import SendRate
-from resources.ses_mailer import SesMailer, ses_client
+from resources.ses_mailer import SesMailer, send_rate_of_account, ses_client
 from tests.ses_server import FakeSes, Fault, running_ses
 
 
@@ -87,7 +91,9 @@ def test_a_mail_arrives_whole_with_its_identity_in_the_tags(ses: FakeSes) -> Non
         ("expired credentials", ThrottledError),
         # of all mails, not of this address: blocking the tenants one by one would help nobody
         ("sender not verified", ThrottledError),
-        ("rejected", DefiniteRejectionError),
+        ("no configuration set", ThrottledError),
+        ("rejected", MailRefusedError),
+        ("suppressed", DefiniteRejectionError),
     ],
 )
 def test_every_fault_has_its_meaning_and_one_post(
@@ -116,3 +122,42 @@ def test_a_server_that_is_not_there_has_certainly_sent_nothing() -> None:
     client = ses_client(endpoint_url="http://127.0.0.1:9")
     with pytest.raises(ThrottledError, match="not reached"):
         SesMailer(client, AtOnce(), configuration_set="reports").post(mail(), envelope=ENVELOPE)
+
+
+def test_an_answer_lost_behind_a_proxy_leaves_the_mail_unclear(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """The connection to the proxy is what breaks, after the request has gone through it."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    received = bytearray()
+
+    def serve() -> None:
+        connection, _ = listener.accept()
+        with connection:
+            connection.settimeout(5)
+            while b'"Content"' not in received:
+                received.extend(connection.recv(65536))
+
+    thread = threading.Thread(target=serve)
+    thread.start()
+    monkeypatch.setenv("HTTP_PROXY", f"http://127.0.0.1:{listener.getsockname()[1]}")
+    client = ses_client(endpoint_url="http://ses.example")
+    with pytest.raises(UnclearOutcomeError):
+        SesMailer(client, AtOnce(), configuration_set="reports").post(mail(), envelope=ENVELOPE)
+    thread.join()
+    listener.close()
+    assert received.startswith(b"POST http://ses.example")
+
+
+def test_credentials_that_cannot_be_fetched_have_certainly_sent_nothing(ses: FakeSes) -> None:
+    class Client:
+        def send_email(self, **_: object) -> object:
+            raise CredentialRetrievalError(provider="ecs", error_msg="time-out")
+
+        def get_account(self) -> object:
+            raise CredentialRetrievalError(provider="ecs", error_msg="time-out")
+
+    with pytest.raises(ThrottledError):
+        SesMailer(Client(), AtOnce(), configuration_set="reports").post(mail(), envelope=ENVELOPE)
+    with pytest.raises(ThrottledError, match="what may be sent"):
+        send_rate_of_account(Client())

@@ -14,6 +14,7 @@ from aiosmtpd.smtp import Envelope as Received
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.errors import (
     DefiniteRejectionError,
+    MailRefusedError,
     PostError,
     ThrottledError,
     UnclearOutcomeError,
@@ -110,9 +111,13 @@ def test_a_mail_arrives_whole() -> None:
     [
         ({"rcpt": "550 5.1.1 no such user"}, DefiniteRejectionError),
         ({"rcpt": "450 4.2.1 greylisted"}, ThrottledError),
-        ({"data": "552 5.3.4 too big"}, DefiniteRejectionError),
+        ({"rcpt": "550 no such user"}, DefiniteRejectionError),
+        ({"data": "552 5.3.4 too big"}, MailRefusedError),
         ({"data": "451 4.3.0 later"}, ThrottledError),
         # of all our mails, not of this address
+        ({"rcpt": "554 5.7.1 Relay access denied"}, ThrottledError),
+        ({"rcpt": "550 5.4.5 Daily user sending limit exceeded"}, ThrottledError),
+        ({"rcpt": "530 Authentication required"}, ThrottledError),
         ({"mail": "550 5.7.1 not allowed to send"}, ThrottledError),
     ],
 )
@@ -146,6 +151,39 @@ def test_who_we_are_is_told_to_the_relay_and_refused_where_it_is_wrong() -> None
             SmtpMailer(wrong, AtOnce()).post(mail(), envelope=ENVELOPE)
     assert len(server.received) == 1
     assert "guess" not in str(raised.value)
+
+
+def test_an_address_that_a_relay_repeats_is_not_kept() -> None:
+    with (
+        relay(Server(rcpt="450 4.2.0 <sato@sakura.example>: greylisted")) as there,
+        pytest.raises(ThrottledError) as raised,
+    ):
+        SmtpMailer(there, AtOnce()).post(mail(), envelope=ENVELOPE)
+    assert "greylisted" in str(raised.value)
+    assert "sato" not in str(raised.value)
+
+
+def test_a_password_that_cannot_be_written_is_not_repeated() -> None:
+    with relay(Server(), auth_require_tls=False, auth_required=False) as there:
+        wrong = Relay(there.host, there.port, "none", "reports", "geheim-pässwort")
+        with pytest.raises(ThrottledError) as raised:
+            SmtpMailer(wrong, AtOnce()).post(mail(), envelope=ENVELOPE)
+    assert "geheim" not in str(raised.value)
+
+
+def test_a_name_that_no_relay_can_have_has_certainly_sent_nothing() -> None:
+    nowhere = Relay("relay..example", 25, "none")
+    with pytest.raises(ThrottledError, match="cannot be reached"):
+        SmtpMailer(nowhere, AtOnce()).post(mail(), envelope=ENVELOPE)
+
+
+@pytest.mark.parametrize("reply", [b"xyz what", b"354 go on"])
+def test_a_last_reply_that_cannot_be_read_leaves_the_mail_unclear(reply: bytes) -> None:
+    with (
+        _script(b"220 hello", [b"250 hi", b"250 ok", b"250 ok", b"354 go on"], reply) as port,
+        pytest.raises(UnclearOutcomeError),
+    ):
+        SmtpMailer(Relay("127.0.0.1", port, "none"), AtOnce()).post(mail(), envelope=ENVELOPE)
 
 
 def test_a_relay_without_encryption_gets_nothing_where_encryption_is_asked_for() -> None:
@@ -184,8 +222,8 @@ def test_a_relay_lost_before_the_content_has_certainly_sent_nothing() -> None:
 
 @contextlib.contextmanager
 def _script(greeting: bytes, replies: list[bytes], last_words: bytes | None) -> Iterator[int]:
-    """A relay that answers a connection's commands by rote, and then hangs up (b"") or is silent
-    (None)."""
+    """A relay that answers a connection's commands by rote, and then hangs up (b""), is silent
+    (None) or says something."""
     listener = socket.create_server(("127.0.0.1", 0))
     finished = threading.Event()
 
@@ -201,6 +239,8 @@ def _script(greeting: bytes, replies: list[bytes], last_words: bytes | None) -> 
                     break
             if last_words is None:
                 finished.wait(5)
+            elif last_words:
+                connection.sendall(last_words + b"\r\n")
 
     thread = threading.Thread(target=serve)
     thread.start()
@@ -228,7 +268,15 @@ def test_a_relay_is_named_by_a_url(url: str, relay_of_url: Relay) -> None:
 
 
 @pytest.mark.parametrize(
-    "url", ["mail.example", "http://mail.example", "smtp://", "smtp+plain://me:secret@mail.example"]
+    "url",
+    [
+        "mail.example",
+        "http://mail.example",
+        "smtp://",
+        "smtp+plain://me:secret@mail.example",
+        "smtps://me:secret#1@mail.example",
+        "smtps://me:12#secret@mail.example",
+    ],
 )
 def test_a_bad_url_is_refused_without_repeating_it(url: str) -> None:
     with pytest.raises(ValueError, match="smtp") as raised:

@@ -2,10 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import replace
+from fractions import Fraction
+from math import floor
 
-from reports_pipeline.accounting.observations import WARNINGS, Observation, observations
+from reports_pipeline.accounting.observations import (
+    Observation,
+    leaves_rules_out,
+    observations,
+)
 from reports_pipeline.accounting.reports import Company, TenantReports
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.content.report_heads import month_of, notes_that_apply, report_head
@@ -18,8 +24,7 @@ def comment_report(reports: TenantReports) -> Report:
     company = reports.company
     texts = catalog(company.language)
     observed = observations(reports)
-    written = amount_in_words(company)
-    comments = tuple(comment_of(each, company, written) for each in observed) or (
+    comments = tuple(comment_of(each, company) for each in observed) or (
         Comment(texts.text("comment.nothing.title"), texts.text("comment.nothing"), False),
     )
     return replace(
@@ -31,7 +36,10 @@ def comment_report(reports: TenantReports) -> Report:
             {
                 "note.comments": True,
                 "note.provisional": not company.closed,
-                "note.truncated": company.display_unit == "thousand" and bool(observed),
+                "note.few_months": leaves_rules_out(reports),
+                "note.truncated": any(
+                    display_unit(each, company) == "thousand" for each in observed
+                ),
                 "note.negative": any(
                     amount < 0 for each in observed for amount in each.amounts.values()
                 ),
@@ -40,43 +48,51 @@ def comment_report(reports: TenantReports) -> Report:
     )
 
 
-def comment_of(
-    observation: Observation, company: Company, written: Callable[[int], str]
-) -> Comment:
-    """An observation in the company's language; `written` writes its amounts."""
+def comment_of(observation: Observation, company: Company) -> Comment:
+    """An observation in the company's language."""
     texts = catalog(company.language)
     label = observation.label or texts.text(observation.key)
-    code = observation.code.value
-    variant = {True: ".above", False: ".below", None: ""}[observation.is_above]
+    code = observation.code
+    written = amount_with_unit(replace(company, display_unit=display_unit(observation, company)))
     text = texts.text(
-        f"comment.{code}{variant}",
+        f"comment.{code}{observation.direction}",
         label=label,
         **{name: written(amount) for name, amount in observation.amounts.items()},
-        **{
-            name: format_ratio(Ratio(ratio.numerator, ratio.denominator))
-            for name, ratio in observation.ratios.items()
-        },
+        **quoted_ratios(observation.ratios),
         **observation.counts,
     )
-    return Comment(
-        texts.text(f"comment.{code}.title", label=label), text, observation.code in WARNINGS
-    )
+    return Comment(texts.text(f"comment.{code}.title", label=label), text, code.is_warning)
 
 
-def amount_in_words(company: Company) -> Callable[[int], str]:
+def display_unit(observation: Observation, company: Company) -> str:
+    """The unit of the observation's amounts: the company's, unless amounts that differ would read
+    alike in it, or one of them like nothing."""
+    written = amount_format(company)
+    amounts = {0, *observation.amounts.values()}
+    are_told_apart = len({written(amount) for amount in amounts}) == len(amounts)
+    return company.display_unit if are_told_apart else "one"
+
+
+def amount_with_unit(company: Company) -> Callable[[int], str]:
     """How a sentence names an amount: the figure that the company's pages print, and its unit."""
     texts = catalog(company.language)
     written = amount_format(company)
     name = currency_name(company.currency, company.language)
     in_thousands = company.display_unit == "thousand"
-    zero = written(0)
+    msgid = "comment.amount.thousand" if in_thousands else "comment.amount"
+    return lambda minor: texts.text(msgid, amount=written(minor), name=name, code=company.currency)
 
-    def in_words(minor: int) -> str:
-        figure = written(minor)
-        msgid = "comment.amount"
-        if in_thousands:
-            is_less = minor != 0 and figure == zero
-            msgid = "comment.amount.less" if is_less else "comment.amount.thousand"
-        return texts.text(msgid, amount=figure, name=name, code=company.currency)
 
-    return in_words
+def quoted_ratios(ratios: Mapping[str, Fraction]) -> dict[str, str]:
+    """Percentages as pages print them; rounded down where that would make two of them equal: what
+    is below 100% never reads 100.0%."""
+    rounded = {name: _percentage(ratio) for name, ratio in ratios.items()}
+    if len(set(rounded.values())) == len(rounded):
+        return rounded
+    return {
+        name: _percentage(Fraction(floor(ratio * 1000), 1000)) for name, ratio in ratios.items()
+    }
+
+
+def _percentage(ratio: Fraction) -> str:
+    return format_ratio(Ratio(ratio.numerator, ratio.denominator))

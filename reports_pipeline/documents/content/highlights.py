@@ -26,19 +26,26 @@ def figure(key: str, content: StatementContent) -> Highlight | None:
 
 
 def equity_ratio(content: StatementContent) -> Highlight | None:
-    """Net assets in relation to all assets, now and a month ago."""
+    """自己資本比率, now and a month ago: net assets without share acquisition rights, which are not
+    yet the shareholders' (自己資本, as 決算短信 define it), in relation to all assets."""
     net_assets = content.lines.get("total_net_assets")
     assets = content.lines.get("total_assets")
     if net_assets is None or assets is None:
         return None
+    rights = content.lines.get("total_share_acquisition_rights")
+    current, prior = net_assets.current, net_assets.prior
+    if rights is not None:
+        current = None if current is None else current - (rights.current or 0)
+        prior = None if prior is None else prior - (rights.prior or 0)
     return Highlight(
         label=content.texts.text("highlight.equity_ratio"),
-        value=Ratio.of(net_assets.current, assets.current),
+        value=Ratio.of(current, assets.current),
         remark=content.texts.text(
-            "highlight.prior", ratio=_percentage(Ratio.of(net_assets.prior, assets.prior))
+            "highlight.prior", ratio=_percentage(Ratio.of(prior, assets.prior))
         ),
         row_key="total_net_assets",
         base_key="total_assets",
+        less_key="" if rights is None else rights.key,
     )
 
 

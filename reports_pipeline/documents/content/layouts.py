@@ -16,6 +16,7 @@ from functools import partial
 
 from reports_pipeline.accounting.reports import (
     LineKind,
+    Statement,
     StatementKind,
     StatementLine,
     TenantReports,
@@ -48,6 +49,8 @@ from reports_pipeline.documents.content.statement_tables import (
     statement_rows,
 )
 from reports_pipeline.documents.tables import Chart, Column, ColumnKind, Highlight, Report, Row
+
+_CASH_BALANCES = frozenset({"opening_cash", "closing_cash"})  # on statements of flows
 
 
 @dataclass(frozen=True)
@@ -101,7 +104,8 @@ def statement_report(layout: StatementLayout, reports: TenantReports) -> Report:
         ),
         charts=statement_charts.with_amounts(layout.charts(content)),
         charts_first=layout.charts_first,
-        notes=_notes(layout, reports, rows, texts),
+        notice=_notice(layout.kind, reports, texts),
+        notes=_notes(reports, rows, texts),
     )
 
 
@@ -114,16 +118,30 @@ def _prints_zeros_only(line: StatementLine, layout: StatementLayout) -> bool:
     )
 
 
-def _notes(
-    layout: StatementLayout, reports: TenantReports, rows: Sequence[Row], texts: Catalog
-) -> tuple[str, ...]:
+def _notice(kind: StatementKind, reports: TenantReports, texts: Catalog) -> str:
+    """That nothing happened in the month, or nothing that this statement shows."""
+    if _has_movements(reports.statement(kind)):
+        return ""
+    if not any(map(_has_movements, reports.statements)):
+        return texts.text("notice.no_transactions")
+    # balances that stay as they are need no explanation
+    return "" if kind is StatementKind.BALANCE_SHEET else texts.text(f"notice.{kind}")
+
+
+def _has_movements(statement: Statement) -> bool:
+    """Whether the statement shows a flow, or a balance that changed."""
+    if statement.kind is StatementKind.BALANCE_SHEET:
+        # a new fiscal year moves profits within net assets without any transaction
+        accounts = [line for line in statement.lines if line.key.startswith("account:")]
+        return any((line.current or 0) != (line.prior or 0) for line in accounts)
+    return any(line.current for line in statement.lines if line.key not in _CASH_BALANCES)
+
+
+def _notes(reports: TenantReports, rows: Sequence[Row], texts: Catalog) -> tuple[str, ...]:
     return notes_that_apply(
         reports,
         texts,
         {
-            "note.no_transactions": not any(
-                line.current for line in reports.statement(layout.kind).lines
-            ),
             "note.provisional": not reports.company.closed,
             "note.thousand": reports.company.display_unit == "thousand",
             "note.loss": any(row.is_loss for row in rows),

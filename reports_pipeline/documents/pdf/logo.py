@@ -7,17 +7,16 @@ import io
 import zlib
 from dataclasses import dataclass
 
-from PIL import Image, ImageStat
+from PIL import Image
 
 from reports_pipeline.documents.branding import Logo
+from reports_pipeline.documents.logo_ground import needs_accent_ground
 from reports_pipeline.documents.pdf.archive import WrittenObject, deflated
 from reports_pipeline.documents.pdf.themes import WHITE, Colour, Theme
 
 # Points.
 _MOST_WIDTH, _MOST_HEIGHT = 110.0, 28.0
 _PIXELS_PER_POINT = 4
-# Of a transparent picture: lettering this light, of 255, was drawn for a dark ground.
-_LIGHT = 200
 
 
 @dataclass(frozen=True)
@@ -50,12 +49,9 @@ def logo_image(logo: Logo, theme: Theme) -> LogoImage:
     picture: Image.Image = Image.open(io.BytesIO(logo.png))
     scale = min(_MOST_WIDTH / picture.width, _MOST_HEIGHT / picture.height)
     width, height = picture.width * scale, picture.height * scale
-    ground = WHITE
+    ground = theme.accent if needs_accent_ground(logo) else WHITE
     if picture.has_transparency_data:
         picture = picture.convert("RGBA")
-        opacity = picture.getchannel("A")
-        if opacity.getbbox() and ImageStat.Stat(picture.convert("L"), opacity).mean[0] > _LIGHT:
-            ground = theme.accent
         laid = Image.new("RGBA", picture.size, _bytes(ground))
         laid.alpha_composite(picture)
         picture = laid

@@ -24,6 +24,7 @@ from reports_pipeline.documents.pdf.structure import BEGIN_DECORATION, END, Page
 from reports_pipeline.documents.pdf.themes import HAIRLINE, INK, Colour, Theme
 
 _LOGO = "Logo"
+_IN_NUMBERS = frozenset("0123456789,.△%")
 # A line of text must not begin with one of these (行頭禁則).
 _NEVER_FIRST = frozenset(
     "、。，．・：；？！ー）］｝」』】〉》”’),.:;?!]}%％々ぁぃぅぇぉっゃゅょァィゥェォッャュョ"
@@ -262,7 +263,8 @@ def text_width(text: str, size: float, *, bold: bool = False) -> float:
 def wrap(text: str, width: float, size: float, *, bold: bool = False, lines: int = 1) -> list[str]:
     """The text in at most so many lines of a width, cut with … where it does not fit.
 
-    Lines break at a space where one is near, else between any two characters, as Japanese does.
+    Lines break at a space where one is near, else between any two characters, as Japanese does, but
+    within no number.
     """
     wrapped: list[str] = []
     rest = text
@@ -274,8 +276,13 @@ def wrap(text: str, width: float, size: float, *, bold: bool = False, lines: int
         space = rest.rfind(" ", end // 2, end + 1)
         if space > 0:
             end = space
-        elif end > 1 and rest[end] in _NEVER_FIRST and rest[end - 1] not in _NEVER_FIRST:
-            end -= 1
+        else:
+            number = end
+            while number > 0 and {rest[number - 1], rest[number]} <= _IN_NUMBERS:
+                number -= 1
+            end = number or end
+            if end > 1 and rest[end] in _NEVER_FIRST and rest[end - 1] not in _NEVER_FIRST:
+                end -= 1
         wrapped.append(rest[:end].rstrip())
         rest = rest[end:].lstrip()
     return [*wrapped, rest]

@@ -55,11 +55,9 @@ def paginate(report: Report, sheet: Sheet, theme: Theme, texts: Catalog) -> list
     """
     table = Table(report, sheet, theme) if report.columns else None
     before = [highlight_block(report, sheet)] if report.highlights else []
-    nothing = texts.text("note.no_transactions")
-    if nothing in report.notes:
-        before.append(notice_block(nothing, sheet))
-    notes_below = [note for note in report.notes if note != nothing]
-    notes = [notes_block(notes_below, sheet)] if notes_below else []
+    if report.notice:
+        before.append(notice_block(report.notice, sheet))
+    notes = [notes_block(report.notes, sheet)] if report.notes else []
     comments = comment_blocks(report.comments, sheet, texts)
     room = body_height(sheet)
     fixed = total_height([*before, *([table.head] if table else []), *notes, *comments])

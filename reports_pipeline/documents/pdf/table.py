@@ -25,6 +25,7 @@ _ROW_HEIGHTS = {
     LineKind.TOTAL: 17.0,
 }
 _MOST_LABEL_WIDTH = 240.0
+_MOST_LABEL_LINES = 4  # accounts with a common beginning must not look alike
 _MOST_SPREAD = 22.0  # added to a column
 # Of tables with few columns, and with as many as a year has months.
 _MANY_COLUMNS = 9
@@ -36,7 +37,7 @@ _ROW_SCALES = (1.0, 0.84)
 
 class Table:
     """Columns of figures are as wide as their widest figure; the label has the rest, and labels
-    longer than that are wrapped to two lines. Figures too wide for the page make all text of the
+    longer than that are wrapped to four lines. Figures too wide for the page make all text of the
     table smaller.
     """
 
@@ -77,7 +78,7 @@ class Table:
                 (self._label_right if figures else sheet.right) - self._label_left(row),
                 self._size,
                 bold=row.kind is not LineKind.ACCOUNT,
-                lines=2,
+                lines=_MOST_LABEL_LINES,
             )
             for row, figures in zip(report.rows, self._figures, strict=True)
         ]

@@ -18,6 +18,7 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailure, Ten
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.documents.branding import HOUSE_BRANDING, Branding
 from reports_pipeline.documents.catalogs import catalog
+from reports_pipeline.documents.logo_ground import needs_accent_ground
 from reports_pipeline.documents.tables import Column, ColumnKind, Report
 from reports_pipeline.documents.workbook.sheet_xml import SharedTexts, SheetWriter, UnfitTextError
 from reports_pipeline.documents.workbook.sheets import SheetTable, key_figures, report_table
@@ -57,6 +58,7 @@ _NOT_IN_SHEET_NAME = re.compile(r"[\[\]:*?/\\]")
 _PORTRAIT_WIDTH = 160  # digits; a wider sheet is printed across
 # zlib's: a higher level makes workbooks a tenth smaller and needs more than twice the time.
 _LEVEL = 2
+_WHITE = "FFFFFF"
 
 
 def render_workbook(
@@ -72,7 +74,7 @@ def render_workbook(
             BAD_TEXT, a text has characters that no XML file can hold.
     """
     for report in sheets:
-        if HEAD_ROW + len(report.rows) + len(report.notes) >= _MOST_ROWS:
+        if HEAD_ROW + len(report.rows) + len(report.remarks) >= _MOST_ROWS:
             size = {"rows": len(report.rows), "limit": _MOST_ROWS}
             raise _failure(report, FailureCode.TOO_LARGE, size)
     try:
@@ -145,7 +147,8 @@ class _Composition:
         yield styles
         if logo is not None:
             description = self._texts.text("workbook.logo", company=self._company.name)
-            yield drawing_file(logo.width, logo.height, shapes[0].widths, description)
+            ground = self._branding.accent if needs_accent_ground(logo) else _WHITE
+            yield drawing_file(logo.width, logo.height, ground, shapes[0].widths, description)
             yield picture_file(logo)
         areas = []
         for sheet, empty in zip(self._sheets, workbook.sheets, strict=True):

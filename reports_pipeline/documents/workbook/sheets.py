@@ -43,7 +43,7 @@ def report_table(report: Report) -> SheetTable:
             SheetRow(row.kind, row.level, row.cells, formulas.of(row, number))
             for number, row in enumerate(report.rows, start=FIRST_ROW)
         ),
-        report.notes,
+        report.remarks,
     )
 
 

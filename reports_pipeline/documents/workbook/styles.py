@@ -197,4 +197,5 @@ def _number_formats(exponent: int, date_format: str) -> dict[ColumnKind, str]:
         ColumnKind.SUM: amount,
         ColumnKind.COUNT: "#,##0",
         ColumnKind.SHARE: f'#,##0.0%;[Red]"{NEGATIVE_SIGN}"#,##0.0%',
+        ColumnKind.POINTS: f'#,##0.0" pt";[Red]"{NEGATIVE_SIGN}"#,##0.0" pt"',
     }

@@ -17,7 +17,15 @@ from openpyxl.utils import get_column_letter
 from reports_pipeline.accounting.reports import LineKind
 from reports_pipeline.documents.catalogs import Catalog, catalog
 from reports_pipeline.documents.formats import NOTHING
-from reports_pipeline.documents.tables import Cell, Column, ColumnKind, Ratio, Report, Row
+from reports_pipeline.documents.tables import (
+    Cell,
+    Column,
+    ColumnKind,
+    Highlight,
+    Ratio,
+    Report,
+    Row,
+)
 from reports_pipeline.documents.workbook.sheet_xml import THIS_ROW, SheetRow
 from reports_pipeline.documents.workbook.sheets import SheetTable, compared_columns
 from reports_pipeline.documents.workbook.template import FIRST_ROW
@@ -27,7 +35,10 @@ _CHANGES = (
     f"B{THIS_ROW}-C{THIS_ROW}",
     f'IF(C{THIS_ROW}>0,D{THIS_ROW}/C{THIS_ROW},"{NOTHING}")',
 )
-_RATIO_ROW = (ColumnKind.TEXT, *[ColumnKind.SHARE] * 4)
+_POINTS = f"(B{THIS_ROW}-C{THIS_ROW})*100"
+_RATIO_ROW = (
+    ColumnKind.TEXT, ColumnKind.SHARE, ColumnKind.SHARE, ColumnKind.POINTS, ColumnKind.SHARE
+)  # fmt: skip
 # Of a list's first row of totals: how many rows, and the sum of each column of amounts.
 _LIST_NAMES = ("claims_count", "claims_total", "claims_consumption_tax")
 # SUMIFS reads a criterion for operators, wildcards and whatever may be a number, a date or a truth
@@ -50,15 +61,14 @@ def statement_summary(report: Report, sheet: str) -> SheetTable | None:
     highlights = [
         highlight
         for highlight in report.highlights
-        if highlight.row_key and {highlight.row_key, highlight.base_key} - {""} <= places.keys()
+        if highlight.row_key and _keys(highlight) <= places.keys()
     ]
     if not highlights:
         return None
     compared = compared_columns(report)
     rows = []
     for highlight in highlights:
-        of = [places[key] for key in (highlight.row_key, highlight.base_key) if key]
-        figures = [_referred(sheet, column, *of) for column in compared]
+        figures = [_referred(sheet, column, highlight, places) for column in compared]
         current, prior = (value for value, _ in figures)
         change, rate = _changes(current, prior)
         rows.append(
@@ -66,7 +76,11 @@ def statement_summary(report: Report, sheet: str) -> SheetTable | None:
                 LineKind.ACCOUNT,
                 0,
                 (highlight.label, current, prior, change, rate),
-                ("", *(formula for _, formula in figures), *_CHANGES),
+                (
+                    "",
+                    *(formula for _, formula in figures),
+                    *((_POINTS, "") if highlight.base_key else _CHANGES),
+                ),
                 _RATIO_ROW if highlight.base_key else (),
             )
         )
@@ -79,25 +93,35 @@ def statement_summary(report: Report, sheet: str) -> SheetTable | None:
             Column(texts.text("column.change_rate"), ColumnKind.SHARE, 12),
         ),
         rows,
-        report.notes,
+        report.remarks,
     )
+
+
+def _keys(highlight: Highlight) -> set[str]:
+    """Of the rows that a highlight is computed from."""
+    return {highlight.row_key, highlight.base_key, highlight.less_key} - {""}
 
 
 def _referred(
-    sheet: str, column: int, shown: tuple[int, Row], base: tuple[int, Row] | None = None
+    sheet: str, column: int, highlight: Highlight, places: Mapping[str, tuple[int, Row]]
 ) -> tuple[int | Ratio | None, str]:
-    """A figure of the statement, or its ratio to that of another row; and its formula."""
+    """A highlight in a column of the statement, and its formula."""
     letter = get_column_letter(column + 1)
-    value, place = shown[1].cells[column], f"{sheet}!{letter}{shown[0]}"
-    value = value if isinstance(value, int) else None
-    if base is None:
-        return value, place
-    base_value, base_place = base[1].cells[column], f"{sheet}!{letter}{base[0]}"
-    base_value = base_value if isinstance(base_value, int) else None
-    return (
-        Ratio.of(value, base_value),
-        f'IF({base_place}>0,{place}/{base_place},"{NOTHING}")',
-    )
+
+    def figure(key: str) -> tuple[int | None, str]:
+        number, row = places[key]
+        value = row.cells[column]
+        return value if isinstance(value, int) else None, f"{sheet}!{letter}{number}"
+
+    value, formula = figure(highlight.row_key)
+    if highlight.less_key:
+        less, place = figure(highlight.less_key)
+        value = None if value is None or less is None else value - less
+        formula = f"({formula}-{place})"
+    if not highlight.base_key:
+        return value, formula
+    base, place = figure(highlight.base_key)
+    return Ratio.of(value, base), f'IF({place}>0,{formula}/{place},"{NOTHING}")'
 
 
 def _changes(
@@ -109,11 +133,8 @@ def _changes(
             change = current - prior
             return change, Ratio.of(change, prior)
         case Ratio(), Ratio():
-            points = Ratio(
-                current.numerator * prior.denominator - prior.numerator * current.denominator,
-                current.denominator * prior.denominator,
-            )
-            return points, None
+            change = current.numerator * prior.denominator - prior.numerator * current.denominator
+            return Ratio(100 * change, current.denominator * prior.denominator), None
         case _:
             return None, None
 
@@ -132,7 +153,7 @@ def list_summary(report: Report) -> SheetTable:
             Column(texts.text("column.share_of_total"), ColumnKind.SHARE, 12),
         ),
         totals.rows(),
-        report.notes,
+        report.remarks,
     )
 
 

@@ -196,9 +196,12 @@ def picture_file(logo: Logo) -> ArchivedFile:
 
 @functools.lru_cache(maxsize=32)
 def drawing_file(
-    width: int, height: int, column_widths: tuple[int, ...], description: str
+    width: int, height: int, ground: str, column_widths: tuple[int, ...], description: str
 ) -> ArchivedFile:
-    """Puts a logo of so many pixels at the right of the title's row, where cells are empty."""
+    """Puts a logo of so many pixels at the right of the title's row, where cells are empty.
+
+    `ground`: six hexadecimal digits, the colour behind a logo that is transparent.
+    """
     most_width, most_height = _LOGO_LIMITS
     scale = min(1.0, most_width / width, most_height / height)
     shown = [max(1, round(side * scale)) for side in (width, height)]
@@ -216,8 +219,7 @@ def drawing_file(
         'relationships" r:embed="rId1"/><a:stretch><a:fillRect/></a:stretch></xdr:blipFill>'
         f'<xdr:spPr><a:xfrm><a:off x="0" y="0"/><a:ext cx="{cx}" cy="{cy}"/></a:xfrm>'
         '<a:prstGeom prst="rect"><a:avLst/></a:prstGeom>'
-        # seen behind a logo that is transparent, where the title's row is dark
-        f'<a:solidFill><a:srgbClr val="FFFFFF"/></a:solidFill></xdr:spPr></xdr:pic>'
+        f'<a:solidFill><a:srgbClr val="{ground}"/></a:solidFill></xdr:spPr></xdr:pic>'
         "<xdr:clientData/></xdr:oneCellAnchor></xdr:wsDr>"
     )
     return deflated(_DRAWING, xml.encode(), _SMALL)

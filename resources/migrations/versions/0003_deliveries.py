@@ -83,7 +83,8 @@ def upgrade() -> None:
         create table reporting.delivery_decisions (
             decision_id bigint generated always as identity primary key,
             decision text not null check (decision in
-                ('hold', 'release', 'approve', 'resend', 'confirm', 'sign_off', 'unsuppress')),
+                ('hold', 'release', 'approve', 'resend', 'confirm', 'sign_off', 'reopen',
+                 'unsuppress')),
             tenant_id text,
             month date check (extract(day from month) = 1),
             revision integer,
@@ -96,7 +97,8 @@ def upgrade() -> None:
             check ((address is not null) = (decision = 'unsuppress')),
             check (month is not null or decision in ('hold', 'release', 'unsuppress')),
             check ((revision is null) = (decision in ('hold', 'release', 'unsuppress'))),
-            check ((recipient_no is not null) = (decision in ('resend', 'confirm', 'sign_off')))
+            check ((recipient_no is not null) = (decision in
+                ('resend', 'confirm', 'sign_off', 'reopen')))
         )
         """
     )

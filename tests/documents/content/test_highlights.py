@@ -8,7 +8,7 @@ from reports_pipeline.documents.content.layouts import (
     statement_report,
 )
 from reports_pipeline.documents.tables import Ratio
-from tests.documents.samples import reports
+from tests.documents.samples import BALANCES, SHARE_ACQUISITION_RIGHTS, reports
 
 
 def test_equity_ratio_is_net_assets_by_assets() -> None:
@@ -16,6 +16,17 @@ def test_equity_ratio_is_net_assets_by_assets() -> None:
 
     assert report.highlights[3].label == "自己資本比率"
     assert report.highlights[3].value == Ratio(103_211_138, 200_229_768)
+
+
+def test_share_acquisition_rights_are_no_equity_yet() -> None:
+    sample = reports(balances={**BALANCES, **SHARE_ACQUISITION_RIGHTS})
+
+    ratio = statement_report(BALANCE_SHEET, sample).highlights[3]
+
+    assert ratio.value == Ratio(100_000_000, 200_229_768)
+    without = statement_report(BALANCE_SHEET, reports()).highlights[3]
+    # a month ago, of 195,228,220: 100,915,220, less 2,000,000
+    assert (without.remark, ratio.remark) == ("前月末 51.7%", "前月末 50.7%")
 
 
 def test_expenses_are_told_by_the_largest_and_by_what_grew_most() -> None:

@@ -7,6 +7,7 @@ from dataclasses import replace
 import pytest
 
 from reports_pipeline.accounting.reports import StatementKind
+from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.content.layouts import (
     BALANCE_SHEET,
     CASH_FLOW,
@@ -242,8 +243,76 @@ def test_both_cash_flows_end_at_the_same_balance() -> None:
 def test_month_without_transactions_says_so(layout: StatementLayout) -> None:
     report = statement_report(layout, empty())
 
-    assert report.notes == ("この月の取引はありません。",)
+    assert report.notice == "この月の取引はありません。"
+    assert report.notes == ()
     assert report.charts == ()
+
+
+def test_month_of_sales_alone_has_no_expenses_but_transactions() -> None:
+    sample = reports(sales={"net_sales": SALES["net_sales"]}, payments=())
+
+    assert statement_report(EXPENSE_ANALYSIS, sample).notice == "この月の費用はありません。"
+    for layout in (INCOME_STATEMENT, BALANCE_SHEET, CASH_FLOW, INDIRECT_CASH_FLOW):
+        assert statement_report(layout, sample).notice == ""
+
+
+@pytest.mark.parametrize("language", ["ja", "en"])
+def test_month_of_balances_alone_says_what_did_not_happen(language: str) -> None:
+    """A purchase on credit: nothing is earned, and no cash moves."""
+    sample = reports(
+        company=replace(COMPANY, language=language),
+        sales={},
+        balances={
+            "current_assets": [
+                Account("1120", "普通預金", 500_000, 500_000, 500_000),
+                Account("1140", "製品", 300_000, 0, 0),
+            ],
+            "current_liabilities": [Account("2110", "買掛金", 300_000, 0, 0)],
+        },
+        receipts=(),
+        payments=(),
+        opening_cash=(500_000, 500_000, 500_000, 500_000),
+        activities={},
+    )
+
+    texts = catalog(language)
+    for layout in (INCOME_STATEMENT, EXPENSE_ANALYSIS, CASH_FLOW, INDIRECT_CASH_FLOW):
+        assert statement_report(layout, sample).notice == texts.text(f"notice.{layout.kind}")
+    assert statement_report(BALANCE_SHEET, sample).notice == ""
+
+
+def test_balances_that_nothing_moved_are_a_month_without_transactions() -> None:
+    """A new fiscal year carries the profit forward, and cash is where it was."""
+    cash = 500_000
+    sample = reports(
+        sales={},
+        balances={"current_assets": [Account("1120", "普通預金", cash, cash, cash)]},
+        receipts=(),
+        payments=(),
+        opening_cash=(cash, cash, cash, cash),
+        activities={},
+    )
+    [carried] = [
+        line
+        for line in sample.statement(StatementKind.BALANCE_SHEET).lines
+        if line.key == "net_profit_for_year"
+    ]
+    sample = replace(
+        sample,
+        statements=tuple(
+            replace(
+                statement,
+                lines=tuple(
+                    replace(line, prior=200_000) if line is carried else line
+                    for line in statement.lines
+                ),
+            )
+            for statement in sample.statements
+        ),
+    )
+
+    for layout in (INCOME_STATEMENT, BALANCE_SHEET, EXPENSE_ANALYSIS, CASH_FLOW):
+        assert statement_report(layout, sample).notice == "この月の取引はありません。"
 
 
 def test_open_month_says_that_it_may_change() -> None:

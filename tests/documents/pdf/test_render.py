@@ -205,6 +205,26 @@ def test_labels_end_left_of_the_figures(tmp_path: Path) -> None:
     assert max(right for _, right, _ in words) <= 595.28 - 39
 
 
+@pytest.mark.parametrize(
+    "beginning",
+    [
+        "海外子会社との業務委託契約に基づくシステム開発及び運用保守に関する費用のうち翌期以降の契約更新に備えて支払うもの",
+        "Fees for development and maintenance under agreements with subsidiaries in part ",
+    ],
+)
+def test_accounts_with_a_long_common_beginning_are_told_apart(
+    beginning: str, tmp_path: Path
+) -> None:
+    names = {"6330": f"{beginning}壱", "6390": f"{beginning}弐"}
+    income_statement, _, expense_analysis, _ = render_pdfs(
+        models(reports(sales=renamed(SALES, names))), REFERENCE
+    )
+
+    for pdf in (income_statement, expense_analysis):
+        printed = "".join(word for _, _, word in words_of(pdf, tmp_path))
+        assert printed.count("壱") == printed.count("弐") == 1
+
+
 def test_properties_name_report_tenant_and_month() -> None:
     for [report, *_], pdf in zip(
         models(reports()), render_pdfs(models(reports()), REFERENCE), strict=True

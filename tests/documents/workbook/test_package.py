@@ -226,6 +226,26 @@ def test_logo_stands_at_the_right_of_the_title_over_empty_cells() -> None:
     assert width / height == pytest.approx(3, rel=0.02)
 
 
+@pytest.mark.parametrize("template", Template)
+@pytest.mark.parametrize(
+    ("colour", "ground"), [((255, 255, 255, 255), "7A1F2B"), ((180, 30, 30, 128), "FFFFFF")]
+)
+def test_logo_is_seen_on_its_ground(
+    template: Template, colour: tuple[int, ...], ground: str
+) -> None:
+    picture = Image.new("RGBA", (600, 200))
+    picture.paste(colour, (100, 50, 500, 150))
+    encoded = io.BytesIO()
+    picture.save(encoded, "png")
+    look = replace(branding(template), logo=Logo(encoded.getvalue(), 600, 200))
+
+    package = parts_of(render_workbook(sheets_of("income_statement"), "r", look))
+    drawing = ElementTree.fromstring(package["xl/drawings/drawing1.xml"])  # noqa: S314
+
+    [filled] = drawing.iter("{http://schemas.openxmlformats.org/drawingml/2006/main}srgbClr")
+    assert filled.get("val") == ground
+
+
 def test_logo_has_a_text_for_those_who_do_not_see_it() -> None:
     company = replace(COMPANY, name='"A" & <B>')
     sheets, *_ = workbook_reports(reports(company=company))

@@ -16,7 +16,16 @@ from openpyxl.worksheet.worksheet import Worksheet
 from reports_pipeline.accounting.reports import Claim, TenantReports
 from reports_pipeline.documents.content.contents import WORKBOOKS, workbook_reports
 from reports_pipeline.documents.workbook.render import render_workbook
-from tests.documents.samples import CLAIMS, COMPANY, empty, english, losing, reports
+from tests.documents.samples import (
+    BALANCES,
+    CLAIMS,
+    COMPANY,
+    SHARE_ACQUISITION_RIGHTS,
+    empty,
+    english,
+    losing,
+    reports,
+)
 from tests.programs import require_program
 
 FIRST = 7  # row below the head
@@ -100,8 +109,24 @@ def test_ratio_is_computed_of_both_rows_and_changes_in_points() -> None:
     assert current.number_format.startswith("#,##0.0%")
     ratio, prior, change, rate = rows["自己資本比率"]
     assert ratio == pytest.approx(103_211_138 / 200_229_768)
-    assert change == pytest.approx(ratio - prior)  # type: ignore[operator]
+    assert change == pytest.approx(100 * (ratio - prior))  # type: ignore[operator]
     assert rate == "—"
+    row = formulas["自己資本比率"]
+    assert (row[3].value, row[4].value) == ("=(B10-C10)*100", "—")
+    assert row[3].number_format == '#,##0.0" pt";[Red]"△"#,##0.0" pt"'
+
+
+def test_ratio_without_share_acquisition_rights_is_what_libreoffice_computes(
+    tmp_path: Path,
+) -> None:
+    content = workbook(reports(balances={**BALANCES, **SHARE_ACQUISITION_RIGHTS}), "balance_sheet")
+    computed = recalculated(tmp_path, content).worksheets[1]
+
+    for rows in (rows_below_head(opened(content).worksheets[1]), rows_below_head(computed)):
+        ratio, prior, change, rate = rows["自己資本比率"]
+        assert ratio == pytest.approx(100_000_000 / 200_229_768)
+        assert change == pytest.approx(100 * (ratio - prior))  # type: ignore[operator]
+        assert rate == "—"
 
 
 def test_growth_over_a_loss_is_a_dash() -> None:
@@ -118,6 +143,12 @@ def test_summary_has_the_head_of_the_statement(tenant: TenantReports) -> None:
     for place in ("A2", "A3", "A4", "A5"):
         assert sheet[place].value == statement[place].value
     assert str(sheet["A1"].value).startswith(str(statement["A1"].value))
+
+
+@pytest.mark.parametrize("name", ["income_statement", "balance_sheet"])
+def test_month_without_transactions_says_so_below_statement_and_summary(name: str) -> None:
+    for sheet in opened(workbook(empty(), name)).worksheets[:2]:
+        assert "この月の取引はありません。" in [cell.value for cell in sheet["A"]]
 
 
 def test_claims_are_counted_and_added_by_employee_category_and_status() -> None:

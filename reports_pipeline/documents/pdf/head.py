@@ -55,9 +55,9 @@ def _draw_head(page: Page, report: Report, mark: str, logo: LogoImage | None) ->
     right_width = text_width(report.period, _PERIOD_SIZE, bold=True)
     period_y, facts_y = top - 45, top - 62
     if logo is not None:
-        _draw_logo(page, right - logo.width, top - 11 - logo.height, logo)
+        _draw_logo(page, right - logo.width, top - 12 - logo.height, logo)
         right_width = max(right_width, logo.width)
-        period_y, facts_y = top - 55, top - 68
+        period_y, facts_y = top - 56, top - 69
     size = _fitting_size(report.title, _TITLE_SIZE, sheet.inner_width - right_width - _GAP)
     page.text(left, top - 46, report.title, size=size, bold=True, colour=title_colour)
     page.text(

@@ -15,7 +15,7 @@ from reports_pipeline.documents.pdf.archive import WrittenObject, deflated
 from reports_pipeline.documents.pdf.themes import WHITE, Colour, Theme
 
 # Points.
-_MOST_WIDTH, _MOST_HEIGHT = 110.0, 28.0
+_MOST_WIDTH, _MOST_HEIGHT = 110.0, 24.0
 _PIXELS_PER_POINT = 4
 
 
@@ -41,7 +41,7 @@ class LogoImage:
 
 @functools.lru_cache(maxsize=16)
 def logo_image(logo: Logo, theme: Theme) -> LogoImage:
-    """The logo, at most 110 × 28 points in its own proportions.
+    """The logo, at most 110 × 24 points in its own proportions.
 
     A transparent picture is laid on white, or on the accent colour where it is light itself:
     documents for archiving are simpler without transparency.

@@ -19,7 +19,7 @@ from tests.proofs.deliveries_under_test import (
 )
 
 ZOMBIES = range(int(os.environ.get("PROOF_SEEDS", "50")))
-ROUNDS = range(2 * len(ZOMBIES))
+ROUNDS = ZOMBIES
 SENDERS = 8
 
 

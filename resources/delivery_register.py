@@ -175,8 +175,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
                     "is registered with other numbers"
                 )
             self._follow_contacts(connection, delivery, standing.messages if standing else ())
-            self._block_suppressed(connection, delivery)
-            registered = self._registered(connection, delivery)
+            registered = self._block_suppressed(connection, delivery)
         # What is held is registered all the same.
         with self._transaction() as connection:
             _require_released(connection, delivery.tenant_id, delivery.month)
@@ -305,38 +304,25 @@ class PostgresDeliveryRegister(DeliveryRegister):
     def _free_expired_claims(
         self, connection: psycopg.Connection[DictRow], delivery: Delivery
     ) -> None:
-        connection.execute(
+        rows = connection.execute(
             """
-            with held as (
-                select delivery_id, recipient_no, state
-                from reporting.delivery_messages join reporting.deliveries using (delivery_id)
-                where tenant_id = %(tenant_id)s and month = %(month)s and (
-                    (state = 'CLAIMED' and lease_until <= now())
-                    or (state = 'POSTING' and lease_until <= now() - interval '15 minutes')
-                )
-                for update of delivery_messages
-            ), freed as (
-                update reporting.delivery_messages message
-                set state = case held.state when 'CLAIMED' then 'READY' else 'UNKNOWN' end,
-                    version = version + 1, lease_until = null, updated_at = now()
-                from held
-                where message.delivery_id = held.delivery_id
-                  and message.recipient_no = held.recipient_no
-                returning message.delivery_id, message.recipient_no, message.version,
-                          held.state as from_state, message.state as to_state
+            select message.* from reporting.delivery_messages message
+            join reporting.deliveries using (delivery_id)
+            where tenant_id = %s and month = %s and (
+                (state = 'CLAIMED' and lease_until <= now())
+                or (state = 'POSTING' and lease_until <= now() - interval '15 minutes')
             )
-            insert into reporting.delivery_moves
-                (delivery_id, recipient_no, version, from_state, to_state, actor, reason)
-            select delivery_id, recipient_no, version, from_state, to_state, %(actor)s,
-                   'the lease ran out'
-            from freed
+            for update of message
             """,
-            {
-                "tenant_id": delivery.tenant_id,
-                "month": delivery.month.start,
-                "actor": self._actor,
-            },
+            [delivery.tenant_id, delivery.month.start],
         )
+        expired = [message_of(row) for row in rows]
+        for held, freed in (
+            (DeliveryState.CLAIMED, DeliveryState.READY),
+            (DeliveryState.POSTING, DeliveryState.UNKNOWN),
+        ):
+            of_state = [message for message in expired if message.state is held]
+            self._move(connection, of_state, freed, "the lease ran out")
 
     def _supersede(
         self,
@@ -389,9 +375,13 @@ class PostgresDeliveryRegister(DeliveryRegister):
 
     def _block_suppressed(
         self, connection: psycopg.Connection[DictRow], delivery: Delivery
-    ) -> None:
-        waiting = self._registered(connection, delivery).among(WAITING)
+    ) -> RegisteredDelivery:
+        """What is registered then; read once more only if something was blocked."""
+        registered = self._registered(connection, delivery)
+        waiting = registered.among(WAITING)
         suppressed = suppressed_addresses(connection, [m.recipient.email for m in waiting])
+        if not suppressed:
+            return registered
         self._move(
             connection,
             [message for message in waiting if message.recipient.email.lower() in suppressed],
@@ -399,6 +389,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
             "the address is suppressed",
             blocked_code=FailureCode.ADDRESS_SUPPRESSED,
         )
+        return self._registered(connection, delivery)
 
     def _follow_contacts(
         self,

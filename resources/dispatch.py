@@ -71,6 +71,7 @@ def deliver(
     """
     try:
         registered = register.register(delivery)
+        sent = _send(register, mailer, load_document, registered, settings, now)
     except CorrectionPendingError as error:
         raise _failure(
             delivery.tenant_id,
@@ -79,11 +80,7 @@ def deliver(
             earlier_revision=error.earlier_revision,
         ) from error
     except DeliveryHeldError as error:
-        raise _held(delivery.tenant_id, error) from error
-    try:
-        sent = _send(register, mailer, load_document, registered, settings, now)
-    except DeliveryHeldError as error:
-        raise _held(delivery.tenant_id, error) from error
+        raise _failure(delivery.tenant_id, FailureCode.DELIVERY_HELD, reason=str(error)) from error
     moved = {message.recipient_no: message for message in sent}
     messages = tuple(moved.get(message.recipient_no, message) for message in registered.messages)
     return _concluded(replace(registered, messages=messages))
@@ -211,10 +208,6 @@ def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
 
 def _numbers(messages: Sequence[DeliveryMessage]) -> str:
     return ", ".join(str(message.recipient_no) for message in messages)
-
-
-def _held(tenant_id: str, error: DeliveryHeldError) -> TenantFailureError:
-    return _failure(tenant_id, FailureCode.DELIVERY_HELD, reason=str(error))
 
 
 def _failure(

@@ -12,8 +12,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from email import message_from_bytes, policy
 from email.message import EmailMessage
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Literal, cast
+
+from tests.http_server import QuietHandler, serving
 
 Fault = Literal[
     "accept, then hang",
@@ -73,27 +74,14 @@ def running_ses() -> Iterator[FakeSes]:
     class Handler(_Handler):
         state = ses
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    ses.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as ses.url:
         yield ses
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()
 
 
-class _Handler(BaseHTTPRequestHandler):
-    protocol_version = "HTTP/1.1"
-    wbufsize = (
-        -1
-    )  # an answer is one packet, else each waits 40 ms for the acknowledgement of its head
+class _Handler(QuietHandler):
     state: FakeSes
 
-    def do_POST(self) -> None:
+    def do_POST(self) -> None:  # noqa: N802 - the name http.server calls
         body = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
         if self.path != "/v2/email/outbound-emails":
             self._answer(404, "NotFoundException", self.path)
@@ -128,9 +116,6 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("x-amzn-ErrorType", error)
         self.end_headers()
         self.wfile.write(content)
-
-    def log_message(self, *_: object) -> None:
-        pass
 
 
 def _accepted(message_id: str, body: dict[str, object]) -> AcceptedMail:

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from hashlib import md5
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
+
+from tests.http_server import QuietHandler, serving
 
 
 @dataclass
@@ -64,11 +65,8 @@ def running_sqs() -> Iterator[FakeSqs]:
         "AmazonSQS.DeleteMessageBatch": sqs.delete,
     }
 
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-        wbufsize = -1  # an answer is one packet
-
-        def do_POST(self) -> None:
+    class Handler(QuietHandler):
+        def do_POST(self) -> None:  # noqa: N802 - the name http.server calls
             request = json.loads(self.rfile.read(int(self.headers["Content-Length"])))
             with sqs.lock:
                 answer = json.dumps(actions[self.headers["X-Amz-Target"]](request)).encode()
@@ -78,17 +76,5 @@ def running_sqs() -> Iterator[FakeSqs]:
             self.end_headers()
             self.wfile.write(answer)
 
-        def log_message(self, *_: object) -> None:
-            pass
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    sqs.url = f"http://127.0.0.1:{server.server_port}"
-    thread = threading.Thread(target=server.serve_forever)
-    thread.start()
-    try:
+    with serving(Handler) as sqs.url:
         yield sqs
-    finally:
-        server.shutdown()
-        thread.join()
-        server.server_close()

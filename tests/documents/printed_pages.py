@@ -7,8 +7,12 @@ import re
 import subprocess
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from decimal import Decimal
 from pathlib import Path
 
+from reports_pipeline.accounting.money import from_minor_units
+from reports_pipeline.accounting.reports import Company
+from reports_pipeline.documents.tables import Cell, Ratio
 from tests.programs import require_program
 
 _PAGE = re.compile(r'<page width="([\d.]+)" height="([\d.]+)">(.*?)</page>', re.DOTALL)
@@ -127,3 +131,18 @@ def split_line(line: Line, edges: Sequence[float]) -> tuple[str, tuple[str, ...]
         else:
             figures[column] += word.text
     return joined(label), tuple(figures)
+
+
+def written(cell: Cell, company: Company) -> str:
+    """A figure as a reader expects it on a page, written without the code under test."""
+    if cell is None:
+        return "—"
+    if isinstance(cell, Ratio):
+        percent = Decimal(cell.numerator) * 100 / Decimal(cell.denominator)
+        rounded = percent.copy_abs().quantize(Decimal("0.1"), "ROUND_HALF_UP")
+        return f"{'△' if percent < 0 and rounded else ''}{rounded:,}%"
+    assert isinstance(cell, int)
+    amount = from_minor_units(cell, company.currency)
+    if company.display_unit == "thousand":
+        amount = Decimal(int(amount / 1000))  # toward zero, and without a sign of its own
+    return f"{amount:,}".replace("-", "△")

@@ -2,7 +2,7 @@
 
 A file is read as its receiver reads it, PDFs by poppler's tools and workbooks by openpyxl, and
 compared with the statements by code that shares nothing with the renderers. How a figure is
-written is written down here once more.
+written is said once more in `printed_pages.written`.
 """
 
 from __future__ import annotations
@@ -24,14 +24,13 @@ from openpyxl.worksheet.worksheet import Worksheet
 from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
 from reports_pipeline.accounting.money import from_minor_units
 from reports_pipeline.accounting.reports import (
-    Company,
     StatementKind,
     TenantReports,
 )
 from reports_pipeline.documents.bundle import Document, render_pdfs, render_workbooks
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.content.contents import editions, pdf_reports, workbook_reports
-from reports_pipeline.documents.tables import Cell, ColumnKind, Ratio, Report
+from reports_pipeline.documents.tables import ColumnKind, Ratio, Report
 from tests.documents.printed_pages import (
     PrintedPage,
     PrintedRow,
@@ -40,6 +39,7 @@ from tests.documents.printed_pages import (
     printed_pages,
     split_line,
     without_spaces,
+    written,
 )
 from tests.documents.samples import SALES, renamed, reports
 from tests.documents.varied_tenants import COUNT, varied_tenant
@@ -81,21 +81,6 @@ def bundle(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     models = [sheets for edition in editions(tenant) for sheets in workbook_reports(edition)]
     workbooks = list(zip(render_workbooks(tenant, REFERENCE), models, strict=True))
     return Bundle(tenant, pdfs, workbooks)
-
-
-def written(cell: Cell, company: Company) -> str:
-    """A figure as a reader expects it on a page."""
-    if cell is None:
-        return "—"
-    if isinstance(cell, Ratio):
-        percent = Decimal(cell.numerator) * 100 / Decimal(cell.denominator)
-        rounded = percent.copy_abs().quantize(Decimal("0.1"), "ROUND_HALF_UP")
-        return f"{'△' if percent < 0 and rounded else ''}{rounded:,}%"
-    assert isinstance(cell, int)
-    amount = from_minor_units(cell, company.currency)
-    if company.display_unit == "thousand":
-        amount = Decimal(int(amount / 1000))  # toward zero, and without a sign of its own
-    return f"{amount:,}".replace("-", "△")
 
 
 def pages_by_report(pdf: PrintedFile) -> list[tuple[Report, list[PrintedPage]]]:

@@ -25,9 +25,9 @@ from reports_pipeline.delivery.states import SENT, DeliveryState
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.dispatch import deliver
 from resources.mailer import Mailer
-from resources.send_rate import SendRate
 from resources.ses_mailer import SesMailer, ses_client
 from tests.delivery.examples import LETTER, SATO
+from tests.send_rates import AtOnce
 from tests.ses_server import FakeSes
 
 # Of `make proof` 200.
@@ -40,11 +40,6 @@ STEPS = ("register", "verify", "release", "claim", "begin_posting", "post", "acc
 KILL_POINTS = tuple(f"{when} {step}" for step in STEPS for when in ("before", "after"))
 
 Hook = Callable[[str], None]  # is told each point as it is passed
-
-
-class _AtOnce(SendRate):
-    def wait(self) -> None:
-        pass
 
 
 class _WatchedRegister(PostgresDeliveryRegister):
@@ -111,7 +106,7 @@ class DeliveriesUnderTest:
     ) -> None:
         """Deliver the month to each tenant, as a run does."""
         client = ses_client(endpoint_url=self.ses.url, read_timeout=read_timeout)
-        mailer = _WatchedMailer(SesMailer(client, _AtOnce(), configuration_set="reports"), hook)
+        mailer = _WatchedMailer(SesMailer(client, AtOnce(), configuration_set="reports"), hook)
         with _WatchedRegister(self.url, hook) as register:
             for tenant_id in tenant_ids:
                 # The next run comes to it again.

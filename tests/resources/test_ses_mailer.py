@@ -18,15 +18,9 @@ from reports_pipeline.delivery.errors import (
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
-from resources.send_rate import SendRate
 from resources.ses_mailer import SesMailer, send_rate_of_account, ses_client
+from tests.send_rates import AtOnce
 from tests.ses_server import FakeSes, Fault, running_ses
-
-
-class AtOnce(SendRate):
-    def wait(self) -> None:
-        pass
-
 
 ENVELOPE = Envelope("t0001", Month(2026, 10), 3, recipient_no=2)
 

@@ -20,14 +20,8 @@ from reports_pipeline.delivery.errors import (
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
-from resources.send_rate import SendRate
 from resources.smtp_mailer import Relay, SmtpMailer
-
-
-class AtOnce(SendRate):
-    def wait(self) -> None:
-        pass
-
+from tests.send_rates import AtOnce
 
 ENVELOPE = Envelope("t0001", Month(2026, 10), 1, recipient_no=1)
 

@@ -28,8 +28,6 @@ _SMALL = 6.5
 _LEGIBLE = 5.0
 _TITLE_SIZE = 9.0
 
-_UNITS = ("unit", "unit.thousand", "unit.million")
-
 
 @dataclass(frozen=True)
 class Frame:
@@ -68,10 +66,6 @@ class _Money:
         if largest < 100_000_000 * main:
             return 1_000 * main, self._unit("unit.thousand")
         return 1_000_000 * main, self._unit("unit.million")
-
-    def widest_unit(self) -> float:
-        """Points that the longest name of a unit takes."""
-        return max(text_width(self._unit(name), _SMALL) for name in _UNITS)
 
     def _unit(self, msgid: str) -> str:
         name = currency_name(self.company.currency, self.texts.language)

@@ -9,20 +9,19 @@ import subprocess
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
-from decimal import Decimal
 from pathlib import Path
 
 import pytest
 from pypdf import PdfReader
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
-from reports_pipeline.accounting.money import from_minor_units
-from reports_pipeline.accounting.reports import Company, TenantReports
+from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.documents.content.contents import pdf_reports
 from reports_pipeline.documents.content.layouts import INCOME_STATEMENT, statement_report
 from reports_pipeline.documents.fonts import printable_characters
 from reports_pipeline.documents.pdf.render import render_pdfs
-from reports_pipeline.documents.tables import Cell, Ratio, Report
+from reports_pipeline.documents.tables import Report
+from tests.documents.printed_pages import written
 from tests.documents.samples import (
     COMPANY,
     SALES,
@@ -56,21 +55,6 @@ def text_of(pdf: bytes) -> str:
     return completed.stdout.decode()
 
 
-def printed(cell: Cell, company: Company) -> str:
-    """A figure as a reader expects it, written without the code under test."""
-    if cell is None:
-        return "—"
-    if isinstance(cell, Ratio):
-        percent = Decimal(cell.numerator) * 100 / Decimal(cell.denominator)
-        rounded = percent.copy_abs().quantize(Decimal("0.1"), "ROUND_HALF_UP")
-        return f"{'△' if percent < 0 and rounded else ''}{rounded:,}%"
-    assert isinstance(cell, int)
-    amount = from_minor_units(cell, company.currency)
-    if company.display_unit == "thousand":
-        amount = Decimal(int(amount / 1000))  # toward zero, and without a sign of its own
-    return f"{amount:,}".replace("-", "△")
-
-
 def only_line_with(words: Sequence[str], lines: list[list[str]]) -> bool:
     return any(line[-len(words) :] == list(words) for line in lines)
 
@@ -84,7 +68,7 @@ def test_every_line_is_printed_with_all_its_figures(name: str) -> None:
         lines = [line.split() for line in text_of(pdf).splitlines()]
         for row in [row for report in parts for row in report.rows]:
             label, *figures = row.cells
-            words = [printed(cell, sample.company) for cell in figures]
+            words = [written(cell, sample.company) for cell in figures]
             if len(str(label)) <= 20:  # longer ones wrap
                 words = [*str(label).split(), *words]
             assert only_line_with(words, lines), (parts[0].name, words)

@@ -11,7 +11,7 @@ setup(
         "reports_pipeline": ["py.typed", "*.yaml"],
         "reports_pipeline.accounting": ["*.csv"],
         "reports_pipeline.documents": ["fonts/*", "catalogs/*.po"],
-        "reports_pipeline.delivery": ["templates/*"],
+        "reports_pipeline.delivery": ["templates/*", "templates/*/*/*"],
         "resources": ["migrations/*.py", "migrations/versions/*.py"],
     },
 )

@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-import hashlib
-from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 
 import dagster as dg
 
+from assets.notices import warn_of_unusable
 from assets.statements import stored_statements
 from assets.tenant_batch import Artefact, StageResult, StageWork, for_each_tenant
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
@@ -15,23 +14,13 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
 from reports_pipeline.documents.branding import Branding, BrandingError
-from reports_pipeline.documents.bundle import (
-    PDF_TYPE,
-    WORKBOOK_TYPE,
-    Document,
-    render_pdfs,
-    render_workbooks,
-)
-from reports_pipeline.documents.catalogs import LANGUAGES, catalog
+from reports_pipeline.documents.bundle import PDF_TYPE, WORKBOOK_TYPE
+from reports_pipeline.documents.catalogs import LANGUAGES
 from resources.brandings import Brandings
+from resources.document_renderer import DocumentRenderer, Renderer
 from resources.document_store import DocumentConflictError, DocumentStore
-from resources.notifier import Notice, Notifier, Severity
+from resources.notifier import Notifier
 from resources.report_register import ReportRegister, StoredDocument
-
-# An operator needs examples; the materializations name every tenant.
-_MOST_SHOWN = 50
-
-Renderer = Callable[[TenantReports, str, Branding], Sequence[Document]]
 
 
 def report_pdfs(
@@ -40,6 +29,7 @@ def report_pdfs(
     document_store: DocumentStore,
     report_register: ReportRegister,
     brandings: Brandings,
+    document_renderer: DocumentRenderer,
     notifier: Notifier,
 ) -> StageResult:
     """Four per month and tenant, as PDF: 損益計算書, 貸借対照表, 経費分析, and, in one,
@@ -47,7 +37,7 @@ def report_pdfs(
     language.
     """
     return _documents(
-        work, document_store, report_register, brandings, notifier, render_pdfs, PDF_TYPE
+        work, document_store, report_register, brandings, notifier, document_renderer.pdfs, PDF_TYPE
     )
 
 
@@ -57,13 +47,20 @@ def report_workbooks(
     document_store: DocumentStore,
     report_register: ReportRegister,
     brandings: Brandings,
+    document_renderer: DocumentRenderer,
     notifier: Notifier,
 ) -> StageResult:
     """Three per month and tenant: 損益計算書, 貸借対照表 and 経費精算一覧 as Excel workbooks. A
     plan may add copies in a second language.
     """
     return _documents(
-        work, document_store, report_register, brandings, notifier, render_workbooks, WORKBOOK_TYPE
+        work,
+        document_store,
+        report_register,
+        brandings,
+        notifier,
+        document_renderer.workbooks,
+        WORKBOOK_TYPE,
     )
 
 
@@ -126,38 +123,14 @@ def _documents(
         )
 
     result = for_each_tenant(work, make)
+    result.revisions = {tenant_id: report.revision for tenant_id, (report, _) in reports.items()}
     report_register.record(added, work.run_id)
-    if fallen_back:
-        _notify(work, notifier, fallen_back)
+    texts = {
+        tenant_id: {language: fault.text(language) for language in LANGUAGES}
+        for tenant_id, fault in fallen_back.items()
+    }
+    warn_of_unusable(work, notifier, "branding", texts)
     return result
-
-
-def _notify(work: StageWork, notifier: Notifier, faults: Mapping[str, BrandingError]) -> None:
-    """Tell operators whose branding cannot be used; not telling them stops no report."""
-    count = len(faults)
-    # Both stages of a run find the same tenants, and one notice will do.
-    tenants = hashlib.sha256("\n".join(sorted(faults)).encode()).hexdigest()[:16]
-    body = {}
-    for language in LANGUAGES:
-        lines = [f"{tenant_id}: {fault.text(language)}" for tenant_id, fault in faults.items()]
-        shown = lines[:_MOST_SHOWN] + (["…"] if count > _MOST_SHOWN else [])
-        advice = catalog(language).text("notice.branding_advice")
-        body[language] = "\n".join([*shown, "", advice])
-    notice = Notice(
-        key=f"branding-unusable_{work.month}_{work.run_id}_{tenants}",
-        severity=Severity.WARNING,
-        title={
-            language: catalog(language).text(
-                "notice.branding_unusable", month=work.month, count=count
-            )
-            for language in LANGUAGES
-        },
-        body=body,
-    )
-    try:
-        notifier.notify(notice)
-    except Exception as error:
-        work.log.error(f"notice {notice.key} not written: {error!r}")
 
 
 def reports_by_tenant(

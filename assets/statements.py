@@ -87,7 +87,9 @@ def statements(
             "companies": of_tenants(extract.companies, sound),
             "claims": of_tenants(extract.claims, sound),
         }
-        result.artefacts |= _stored(work, outputs, document_store, report_register)
+        artefacts, revisions = _stored(work, outputs, document_store, report_register)
+        result.artefacts |= artefacts
+        result.revisions |= revisions
     if checked:
         result.checks = [
             *identity_outcomes(pd.concat(checked)),
@@ -101,8 +103,8 @@ def _stored(
     outputs: dict[str, pd.DataFrame],
     document_store: DocumentStore,
     report_register: ReportRegister,
-) -> dict[str, Artefact]:
-    """Store a batch, and give each of its tenants its revision."""
+) -> tuple[dict[str, Artefact], dict[str, int]]:
+    """Store a batch, and give each of its tenants its revision; returns both by tenant."""
     reports = {
         report.company.tenant_id: report
         for report in tenant_reports(
@@ -120,10 +122,11 @@ def _stored(
         run_id=work.run_id,
     )
     revisions |= _compared(work.month, revisions, reports, document_store, report_register)
-    return {
+    artefacts = {
         tenant_id: Artefact(key, _revision_metadata(revisions[tenant_id], report.company))
         for tenant_id, report in reports.items()
     }
+    return artefacts, {tenant_id: revision.number for tenant_id, revision in revisions.items()}
 
 
 def stored_statements(

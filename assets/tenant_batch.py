@@ -43,6 +43,7 @@ from assets.partitions import MONTH_DIMENSION, TENANT_DIMENSION, partition_key
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.documents.catalogs import failure_text
+from resources.budgets import BudgetExceededError
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
 from resources.transient_errors import TRANSIENT_ERRORS
@@ -78,10 +79,21 @@ class TenantSelection(dg.ConfigurableResource):  # type: ignore[type-arg]
     @staticmethod
     def of_run(run: dg.DagsterRun) -> list[str]:
         """The tenants that a run's configuration lists; none if it lists none."""
+        tenants: list[str] = TenantSelection._config_of_run(run).get("tenants", [])
+        return tenants
+
+    @staticmethod
+    def month_of_run(run: dg.DagsterRun) -> str | None:
+        """The month that a run's configuration names."""
+        month: str | None = TenantSelection._config_of_run(run).get("month")
+        return month
+
+    @staticmethod
+    def _config_of_run(run: dg.DagsterRun) -> Mapping[str, Any]:
         run_config: Mapping[str, Any] = run.run_config
         selection = run_config.get("resources", {}).get("tenant_selection", {})
-        tenants: list[str] = selection.get("config", {}).get("tenants", [])
-        return tenants
+        config: Mapping[str, Any] = selection.get("config", {})
+        return config
 
 
 @dataclass(frozen=True)
@@ -137,10 +149,12 @@ class CheckOutcome:
 
 @dataclass
 class StageResult:
-    """The fate of every tenant of a stage's work: each is in `artefacts` or in `failures`."""
+    """The fate of every tenant of a stage's work: each is in `artefacts` or in `failures`.
+    `revisions` are those of the figures that it made or worked on, as far as it knows."""
 
     artefacts: dict[str, Artefact] = field(default_factory=dict)
     failures: list[TenantFailure] = field(default_factory=list)
+    revisions: dict[str, int] = field(default_factory=dict)
     checks: list[CheckOutcome] = field(default_factory=list)
 
 
@@ -176,7 +190,7 @@ def for_each_tenant(work: StageWork, make: Callable[[str], Artefact]) -> StageRe
             result.failures.append(error.failure)
         except Exception as error:
             work.log.error(f"{tenant_id}: unexpected error\n{traceback.format_exc()}")
-            result.failures.append(_internal_error(tenant_id, error))
+            result.failures.append(_unexpected(tenant_id, error))
     return result
 
 
@@ -344,7 +358,8 @@ def _run_month(
     result = _run_isolated(stage, work, resources)
     result.failures += missing
     artefacts = {tenant_id: artefact.key for tenant_id, artefact in result.artefacts.items()}
-    outcomes.record(stage.name, month, context.run_id, artefacts, [*result.failures, *left_out])
+    failures = [*result.failures, *left_out]
+    outcomes.record(stage.name, month, context.run_id, artefacts, failures, result.revisions)
 
     materialized = {t: artefact.metadata for t, artefact in result.artefacts.items()}
     # All tenants of the run were planned again; unless they are reported, those that were fine in
@@ -371,18 +386,22 @@ def _run_isolated(stage: Stage, work: StageWork, resources: Mapping[str, Any]) -
     except Exception as error:
         work.log.error(f"{len(work.tenant_ids)} tenants\n{traceback.format_exc()}")
         if len(work.tenant_ids) == 1:
-            return StageResult(failures=[_internal_error(work.tenant_ids[0], error)])
+            return StageResult(failures=[_unexpected(work.tenant_ids[0], error)])
     result = StageResult()
     middle = len(work.tenant_ids) // 2
     for tenant_ids in (work.tenant_ids[:middle], work.tenant_ids[middle:]):
         half = _run_isolated(stage, work.restricted_to(tenant_ids), resources)
         result.artefacts |= half.artefacts
         result.failures += half.failures
+        result.revisions |= half.revisions
         result.checks += half.checks
     return result
 
 
-def _internal_error(tenant_id: str, error: Exception) -> TenantFailure:
+def _unexpected(tenant_id: str, error: Exception) -> TenantFailure:
+    if isinstance(error, BudgetExceededError):
+        details: dict[str, str | int | float | None] = {"what": error.what, "limit": error.limit}
+        return TenantFailure(tenant_id, FailureCode.BUDGET_EXCEEDED, details)
     # PostgreSQL takes neither lone surrogates nor NUL.
     text = f"{type(error).__name__}: {error}"[:500].replace("\0", "")
     text = text.encode("utf-8", "backslashreplace").decode()

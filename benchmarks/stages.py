@@ -95,19 +95,9 @@ def _run_stages(environment: LocalEnvironment, month: Month) -> dict[str, float]
     artefacts: dict[str, dict[str, str]] = {}
     seconds = {}
     with environment.delivery_register("benchmark") as delivery_register:
-        adapters: dict[str, Any] = {
-            "ledger": environment.ledger(),
-            "tenants": environment.tenants(),
-            "report_register": environment.report_register(),
-            "brandings": environment.brandings(),
-            "notifier": environment.notifier(),
-            "statement_verifier": environment.statement_verifier(),
-            "tenant_selection": TenantSelection(),
-            "delivery_register": delivery_register,
-            "document_store": environment.document_store(),
-            "mailer": environment.mailer(),
-            "mail_settings": environment.mail_settings(),
-        }
+        given = {"tenant_selection": TenantSelection(), "delivery_register": delivery_register}
+        roles = set().union(*(stage.resource_keys for stage in STAGES)) - set(given)
+        adapters: dict[str, Any] = {**given, **{r: getattr(environment, r)() for r in roles}}
         for stage in STAGES:
             log = logging.getLogger(__name__)
             work = StageWork(month, tenant_ids, f"benchmark-{month}", artefacts, log)

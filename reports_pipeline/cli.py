@@ -2,38 +2,38 @@
 
 from __future__ import annotations
 
-import contextlib
-import os
 import secrets
 import signal
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 
 import click
-import dagster as dg
 
-from assets.monthly_reports import STAGES
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounts_cli import accounts
+from reports_pipeline.books_cli import books_commands
 from reports_pipeline.branding_cli import branding_commands
-from reports_pipeline.command_line import MONTH, month_option, tenants_option
+from reports_pipeline.command_line import MONTH, month_option, require_in_window, tenants_option
 from reports_pipeline.deliveries_cli import delivery_commands
-from reports_pipeline.delivery.states import SENT
+from reports_pipeline.delivery.states import SENT, WAITING
 from reports_pipeline.documents.catalogs import failure_text
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
+from reports_pipeline.events_cli import event_commands
 from reports_pipeline.launching import InactiveTenantsError, add_missing_partitions, request_launch
 from reports_pipeline.ledger_cli import ledger
 from reports_pipeline.local import (
     DEFINITIONS,
-    dagster_variables,
+    AddressUnavailableError,
+    dagster_instance,
     document_server,
     run_command,
     running,
+    shared_link_server,
 )
-from reports_pipeline.month_cli import month_commands
+from reports_pipeline.month_cli import month_commands, open_as_operator
 from reports_pipeline.operator_name import operator_name
+from reports_pipeline.preferences_cli import preference_commands
 from reports_pipeline.progress import (
     LaunchStalledError,
     MonthProgress,
@@ -42,7 +42,9 @@ from reports_pipeline.progress import (
 )
 from reports_pipeline.tokyo import last_month, now
 from reports_pipeline.verification_cli import show_statement, verify_month
+from reports_pipeline.window_cli import window_commands
 from resources.launches import Launch
+from resources.link_signer import WeakSecretError
 
 
 @click.group()
@@ -58,12 +60,16 @@ def main(context: click.Context) -> None:
 
 
 main.add_command(accounts)
+main.add_command(books_commands)
 main.add_command(branding_commands)
 main.add_command(delivery_commands)
+main.add_command(event_commands)
 main.add_command(ledger)
 main.add_command(month_commands)
+main.add_command(preference_commands)
 main.add_command(show_statement)
 main.add_command(verify_month)
+main.add_command(window_commands)
 
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
@@ -72,7 +78,7 @@ main.add_command(verify_month)
 def exec_command(environment: LocalEnvironment, command: Sequence[str]) -> None:
     """Run COMMAND, such as `dagster asset list`, with the database and Dagster's instance, which
     knows all tenants."""
-    with _instance(environment) as instance:
+    with dagster_instance(environment) as instance:
         add_missing_partitions(instance, environment.tenants().all_ids())
     sys.exit(run_command(environment, command))
 
@@ -89,7 +95,7 @@ def database_url(environment: LocalEnvironment) -> None:
 @click.option("--sample", is_flag=True, help="Fill an empty ledger with a sample first.")
 @click.pass_context
 def dev(context: click.Context, port: int, sample: bool) -> None:
-    """The web UI, the daemon and the document server, until Ctrl-C."""
+    """The web UI, the daemon and the servers of documents and of links in mails, until Ctrl-C."""
     environment: LocalEnvironment = context.obj
     if not environment.tenants().all_ids():
         if sample:
@@ -99,13 +105,10 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
     click.echo(f"Dagster: http://127.0.0.1:{port}   files: {environment.settings.home}")
     command = ["dagster", "dev", "-h", "127.0.0.1", "-p", str(port)]
     try:
-        with document_server(environment):
+        with document_server(environment), shared_link_server(environment):
             sys.exit(run_command(environment, [sys.executable, "-m", *command, "-m", DEFINITIONS]))
-    except OSError as error:
-        raise click.ClickException(
-            f"documents cannot be shown at {environment.settings.document_links} "
-            f"(REPORTS_DOCUMENT_LINKS): {error}"
-        ) from None
+    except (AddressUnavailableError, WeakSecretError) as error:
+        raise click.ClickException(str(error)) from None
 
 
 @main.command()
@@ -132,7 +135,7 @@ def backfill(
     """Launch a month for some tenants, or all; the running daemon starts the runs."""
     if [bool(tenants), all_tenants, failed].count(True) != 1:
         raise click.UsageError("Name one of --tenant, --all and --failed.")
-    _require_in_window(environment, month)
+    require_in_window(environment, month)
     chosen = None if all_tenants else list(tenants)
     if failed:
         active = environment.tenants().active_ids()
@@ -142,7 +145,7 @@ def backfill(
         click.echo(f"{month}: no tenant to launch.")
         return
     launch = _request(environment, month, chosen, verify_all=verify_all)
-    with _instance(environment) as instance:
+    with dagster_instance(environment) as instance:
         try:
             require_daemon(instance)
             if not wait:
@@ -151,23 +154,6 @@ def backfill(
         except LaunchStalledError as error:
             raise click.ClickException(f"{launch.launch_id} is written down. {error}") from None
     sys.exit(_show_result(environment, launch, run_ids))
-
-
-@main.command()
-@month_option
-@click.pass_obj
-def status(environment: LocalEnvironment, month: Month) -> None:
-    """How far a month is: tenants done and failed by stage, and why they failed."""
-    tenant_ids = environment.tenants().active_ids()
-    progress = MonthProgress.read(environment.stage_outcomes(), month, tenant_ids)
-    click.echo(f"{month}: {len(tenant_ids)} active tenants")
-    for stage in STAGES:
-        outcomes = progress.outcomes[stage.name].values()
-        counts = Counter(outcome.failure_code or "done" for outcome in outcomes)
-        text = ", ".join(f"{count} {code}" for code, count in sorted(counts.items()))
-        click.echo(f"  {stage.name:18}{text or 'not started'}")
-    for failure in progress.failures.values():
-        click.echo(f"{failure.tenant_id}: {failure.code}: {failure_text(failure, 'ja')}")
 
 
 @main.command()
@@ -181,10 +167,11 @@ def demo(context: click.Context, company_count: int, month: Month | None, seed: 
     """A sample ledger, one month of it through the real pipeline, and where the results lie."""
     environment: LocalEnvironment = context.obj
     month = month or last_month()
-    _require_in_window(environment, month)
+    require_in_window(environment, month)
     if not environment.tenants().all_ids():
         _load_sample(context, company_count=company_count, seed=seed, last=month)
     started = time.monotonic()
+    open_as_operator(environment, month)
     launch = _request(environment, month, None)
     log = environment.settings.home / "dagster" / "daemon.log"
     with running(environment, "dagster._daemon", "run", log=log) as daemon:
@@ -193,7 +180,7 @@ def demo(context: click.Context, company_count: int, month: Month | None, seed: 
             if daemon.poll() is not None:
                 raise LaunchStalledError(f"Dagster's daemon stopped; see {log}")
 
-        with _instance(environment) as instance:
+        with dagster_instance(environment) as instance:
             try:
                 run_ids = wait_for_runs(instance, launch, check_daemon=check_daemon)
             except LaunchStalledError as error:
@@ -212,15 +199,6 @@ def _load_sample(context: click.Context, *, company_count: int, seed: int, last:
         seed=seed,
         last=last,
     )
-
-
-def _require_in_window(environment: LocalEnvironment, month: Month) -> None:
-    """Refuse a month that has no partition, before a row is read for it."""
-    first, last = environment.settings.first_month, last_month()
-    if not first <= month <= last:
-        raise click.ClickException(
-            f"{month} is outside the window {first} to {last} (REPORTS_FIRST_MONTH)."
-        )
 
 
 def _request(
@@ -255,7 +233,6 @@ def _show_result(environment: LocalEnvironment, launch: Launch, run_ids: set[str
     tenant_ids = sorted(tenant_id for batch in launch.batches for tenant_id in batch)
     month = launch.month
     progress = MonthProgress.read(environment.stage_outcomes(), month, tenant_ids, run_ids)
-    delivered = set(progress.delivered)
     documents: dict[str, int] = {}  # of the newest revision, which is read last
     for (tenant_id, _), stored in (
         environment.report_register().documents(month, tenant_ids).items()
@@ -268,23 +245,22 @@ def _show_result(environment: LocalEnvironment, launch: Launch, run_ids: set[str
         tenant_id: sum(len(delivery.among(SENT)) for delivery in revisions)
         for tenant_id, revisions in deliveries.items()
     }
+    done = set(progress.delivered)
+    waiting = done & {t for t, revisions in deliveries.items() if revisions[-1].among(WAITING)}
+    delivered = done - waiting
     click.echo(f"\n{'tenant':10}{'documents':>10}{'mails':>7}  result")
     for tenant_id in tenant_ids:
         result = "delivered" if tenant_id in delivered else "not finished"
+        if tenant_id in waiting:
+            result = "ready, waits for its time or the canaries"
         if (failure := progress.failures.get(tenant_id)) is not None:
             result = f"{failure.code}: {failure_text(failure, 'ja')}"
         click.echo(
             f"{tenant_id:10}{documents.get(tenant_id, 0):>10}{mails.get(tenant_id, 0):>7}"
             f"  {result}  {names.get(tenant_id, '')}"
         )
-    click.echo(f"\n{len(delivered)} of {len(tenant_ids)} tenants delivered")
+    wait = f", {len(waiting)} ready and waiting" if waiting else ""
+    click.echo(f"\n{len(delivered)} of {len(tenant_ids)} tenants delivered{wait}")
     click.echo(f"documents: {environment.documents_folder / 'reports'}")
     click.echo(f"mails:     {environment.outbox_folder / str(month)}")
-    return 0 if len(delivered) == len(tenant_ids) else 1
-
-
-@contextlib.contextmanager
-def _instance(environment: LocalEnvironment) -> Iterator[dg.DagsterInstance]:
-    os.environ.update(dagster_variables(environment))
-    with dg.DagsterInstance.get() as instance:
-        yield instance
+    return 0 if len(done) == len(tenant_ids) else 1

@@ -2,18 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import datetime
+from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
 from psycopg.errors import ReadOnlySqlTransaction
 
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.errors import DecisionError, LostClaimError
 from reports_pipeline.environments import LocalEnvironment
-from reports_pipeline.tokyo import this_month
+from reports_pipeline.tokyo import TOKYO, last_month, this_month
 from resources.tenants import UnknownTenantsError
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
+_MOST_NAMED = 20
 
 
 class MonthType(click.ParamType[Month]):
@@ -75,6 +78,21 @@ def tenant_option(command: _Command) -> _Command:
     return option(command)
 
 
+def require_words(_: click.Context, __: click.Parameter, text: str) -> str:
+    """The callback of an option that says why."""
+    if not (words := text.strip()):
+        raise click.BadParameter("is empty; say why")
+    return words
+
+
+def reason_option(command: _Command) -> _Command:
+    """`--reason`, which says something."""
+    option = click.option(
+        "--reason", required=True, callback=require_words, help="Why; it is kept."
+    )
+    return option(command)
+
+
 class LedgerGroup(click.Group):
     """Commands to which unknown tenants and a ledger that cannot be written are no surprise."""
 
@@ -90,3 +108,37 @@ class LedgerGroup(click.Group):
             raise click.ClickException(
                 f"{variable} is read-only; name the primary for this command"
             ) from None
+
+
+class DecisionGroup(LedgerGroup):
+    """A decision that does not fit how things are is no surprise."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (DecisionError, LostClaimError) as error:
+            raise click.ClickException(str(error)) from None
+
+
+def require_in_window(environment: LocalEnvironment, month: Month) -> None:
+    """Refuse a month that has no partition, before a row is read for it."""
+    first, last = environment.first_month(), last_month()
+    if first <= month <= last:
+        return
+    if month > last:
+        advice = "it is not over"
+    elif environment.settings.first_month is not None:
+        advice = "REPORTS_FIRST_MONTH fixes where it begins"
+    else:
+        advice = f"`reports window set --first-month {month} --reason …` brings it back"
+    raise click.ClickException(f"{month} is outside the window {first} to {last}; {advice}")
+
+
+def first_named(named: Sequence[object]) -> str:
+    """The first few of them, and how many more there are."""
+    more = f" and {len(named) - _MOST_NAMED:,} more" if len(named) > _MOST_NAMED else ""
+    return ", ".join(map(str, named[:_MOST_NAMED])) + more
+
+
+def in_tokyo(moment: datetime.datetime) -> str:
+    return f"{moment.astimezone(TOKYO):%Y-%m-%d %H:%M} Tokyo"

@@ -8,44 +8,38 @@ from typing import TypeVar
 
 import click
 
+from assets.delivery_contents import DeliverySources, NoReportsError, newest_delivery
+from reports_pipeline.accounting.failures import TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.command_line import (
     MONTH,
-    LedgerGroup,
+    DecisionGroup,
     month_option,
+    reason_option,
+    require_words,
     tenant_option,
     tenants_option,
 )
 from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
-from reports_pipeline.delivery.errors import DecisionError, LostClaimError
+from reports_pipeline.delivery.errors import BadAddressError, PostError, UnclearOutcomeError
 from reports_pipeline.delivery.states import DeliveryState, reference
+from reports_pipeline.documents.catalogs import failure_text
 from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.launching import backfill_command
 from reports_pipeline.operator_name import operator_name
-from reports_pipeline.tokyo import TOKYO
+from reports_pipeline.tokyo import TOKYO, now
 from resources.delivery_decisions import DeliveryDecisions
 from resources.delivery_history import delivery_history
+from resources.link_signer import WeakSecretError
+from resources.operator_mail import send_test
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
-class _DecisionGroup(LedgerGroup):
-    """A decision that does not fit how things are is no surprise."""
-
-    def invoke(self, ctx: click.Context) -> object:
-        try:
-            return super().invoke(ctx)
-        except (DecisionError, LostClaimError) as error:
-            raise click.ClickException(str(error)) from None
-
-
-@click.group(name="deliveries", cls=_DecisionGroup)
+@click.group(name="deliveries", cls=DecisionGroup)
 def delivery_commands() -> None:
     """What became of the mails; hold, approve, resend and settle them. Every decision is kept with
     who, when and why."""
-
-
-def _reason_option(command: _Command) -> _Command:
-    return click.option("--reason", required=True, help="Why; it is kept.")(command)
 
 
 def _recipient_option(command: _Command) -> _Command:
@@ -116,7 +110,7 @@ def show(environment: LocalEnvironment, month: Month, tenant_id: str) -> None:
 @delivery_commands.command()
 @tenants_option
 @click.option("--month", type=MONTH, help="The month  [default: every month]")
-@_reason_option
+@reason_option
 @click.pass_obj
 def hold(
     environment: LocalEnvironment, tenants: tuple[str, ...], month: Month | None, reason: str
@@ -130,18 +124,62 @@ def hold(
 @delivery_commands.command()
 @tenants_option
 @click.option("--month", type=MONTH, help="The month that was held  [default: every month]")
-@_reason_option
+@reason_option
 @click.pass_obj
 def release(
     environment: LocalEnvironment, tenants: tuple[str, ...], month: Month | None, reason: str
 ) -> None:
     """End a hold. What was held goes out with the tenant's next run."""
     _require_named(environment, tenants)
-    _decisions(environment).release(tenants, month, reason)
-    still = [h.tenant_id for h in _decisions(environment).holds() if h.tenant_id in tenants]
-    click.echo(f"{month or 'every month'}: released: {', '.join(tenants)}")
+    decisions = _decisions(environment)
+    held = {hold.tenant_id for hold in decisions.holds() if hold.month == month}
+    which = month or "every month"
+    if released := [tenant_id for tenant_id in tenants if tenant_id in held]:
+        decisions.release(released, month, reason)
+        click.echo(f"{which}: released: {', '.join(released)}")
+    if others := [tenant_id for tenant_id in tenants if tenant_id not in held]:
+        click.echo(f"{which}: nothing was held: {', '.join(others)}")
+    still = [
+        hold
+        for hold in decisions.holds()
+        if hold.tenant_id in tenants and (month is None or hold.month in (None, month))
+    ]
     if still:
-        click.echo(f"another hold is in force: {', '.join(sorted(set(still)))}")
+        holds = ", ".join(f"{hold.tenant_id} ({hold.month or 'every month'})" for hold in still)
+        click.echo(f"another hold is in force: {holds}")
+    # A hold of another month is none of this one.
+    kept = {hold.tenant_id for hold in still if month is not None}
+    if going := [tenant_id for tenant_id in released if tenant_id not in kept]:
+        _show_next(month, going)
+
+
+@delivery_commands.command()
+@month_option
+@tenants_option
+@reason_option
+@click.pass_obj
+def waive(
+    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
+) -> None:
+    """Say that some tenants need nothing of a month, so that it can be closed without them. To keep
+    their mails back as well, hold them."""
+    _require_named(environment, tenants)
+    _decisions(environment).waive(tenants, month, reason)
+    click.echo(f"{month}: waived: {', '.join(tenants)}")
+
+
+@delivery_commands.command()
+@month_option
+@tenants_option
+@reason_option
+@click.pass_obj
+def unwaive(
+    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
+) -> None:
+    """Take a waiver back: the month is not closed without the tenants' mails."""
+    _require_named(environment, tenants)
+    _decisions(environment).unwaive(tenants, month, reason)
+    click.echo(f"{month}: expected again: {', '.join(tenants)}")
     _show_next(month, tenants)
 
 
@@ -149,7 +187,7 @@ def release(
 @month_option
 @tenant_option
 @click.option("--revision", type=click.IntRange(min=2), required=True, help="That you have read.")
-@_reason_option
+@reason_option
 @click.pass_obj
 def approve(
     environment: LocalEnvironment, month: Month, tenant_id: str, revision: int, reason: str
@@ -167,7 +205,7 @@ def approve(
 @tenant_option
 @_recipient_option
 @click.option("--to", "address", help="The address of another contact of the tenant.")
-@_reason_option
+@reason_option
 @click.pass_obj
 def resend(
     environment: LocalEnvironment,
@@ -205,7 +243,7 @@ def resend(
     required=True,
     help="It arrived, as somebody knows; or that stays open, and holds nothing up any more.",
 )
-@_reason_option
+@reason_option
 @click.pass_obj
 def resolve(
     environment: LocalEnvironment,
@@ -225,23 +263,128 @@ def resolve(
 
 @delivery_commands.command()
 @month_option
-@tenant_option
-@_recipient_option
-@_reason_option
+@tenants_option
+@click.option(
+    "--recipient",
+    "recipient_no",
+    type=click.IntRange(min=1),
+    help="Number of the recipient, as `show` prints it  [default: all whose mails were refused]",
+)
+@reason_option
 @click.pass_obj
 def reopen(
-    environment: LocalEnvironment, month: Month, tenant_id: str, recipient_no: int, reason: str
+    environment: LocalEnvironment,
+    month: Month,
+    tenants: tuple[str, ...],
+    recipient_no: int | None,
+    reason: str,
 ) -> None:
-    """Try a mail again that was refused for something that is mended: a misspelt setting, say."""
+    """Try mails again that were refused for something that is mended: a misspelt setting, say."""
+    _require_named(environment, tenants)
+    if recipient_no is None:
+        refused = [
+            (delivery.tenant_id, message.recipient_no)
+            for delivery in _newest(environment, month, tenants)
+            for message in delivery.among(frozenset({DeliveryState.BLOCKED}))
+        ]
+        if not refused:
+            raise click.ClickException(f"{month}: no mail to {', '.join(tenants)} is blocked")
+    elif len(tenants) > 1:
+        raise click.UsageError("--recipient is a number of one tenant; name one, or leave it out.")
+    else:
+        refused = [(tenants[0], recipient_no)]
+    decisions = _decisions(environment)
+    for tenant_id, number in refused:
+        decisions.reopen(tenant_id, month, number, reason)
+        click.echo(f"{tenant_id} {month}: the mail to recipient {number} is open again")
+    opened = {tenant_id for tenant_id, _ in refused}
+    if others := [tenant_id for tenant_id in tenants if tenant_id not in opened]:
+        click.echo(f"{month}: no mail is blocked: {', '.join(others)}")
+    _show_next(month, sorted(opened))
+
+
+@delivery_commands.command(name="test-send")
+@month_option
+@tenant_option
+@click.option("--to", "address", required=True, help="The address of who is to look at it.")
+@click.option(
+    "--reason",
+    default="to look at it",
+    show_default=True,
+    callback=require_words,
+    help="Why; it is kept.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask whether the address is the right one.")
+@click.pass_obj
+def test_send(
+    environment: LocalEnvironment,
+    month: Month,
+    tenant_id: str,
+    address: str,
+    reason: str,
+    yes: bool,
+) -> None:
+    """Send the newest mail of a tenant, marked as a test, to an address of your own, as the tenant
+    got it or would get it. Nothing else changes."""
     environment.tenants().require([tenant_id])
-    _decisions(environment).reopen(tenant_id, month, recipient_no, reason)
-    click.echo(f"{tenant_id} {month}: the mail to recipient {recipient_no} is open again")
-    _show_next(month, [tenant_id])
+    document_store = environment.document_store()
+    with environment.delivery_register(operator_name()) as register:
+        sources = DeliverySources(
+            document_store,
+            environment.report_register(),
+            register,
+            environment.tenants(),
+            environment.delivery_preferences(),
+        )
+        try:
+            delivery = newest_delivery(sources, environment.stage_outcomes(), month, tenant_id)
+            if not yes:
+                of_whom = f"{tenant_id} {delivery.letter.company_name}, {month},"
+                click.confirm(f"Send the figures of {of_whom} to {address}?", abort=True)
+            provider_id = send_test(
+                delivery,
+                address,
+                reason=reason,
+                register=register,
+                decisions=_decisions(environment),
+                mailer=environment.mailer(),
+                document_store=document_store,
+                settings=environment.mail_settings(),
+                now=now(),
+            )
+        except NoReportsError as error:
+            raise click.ClickException(
+                f"{error}; make them: {backfill_command(month, [tenant_id])}"
+            ) from None
+        except TenantFailureError as error:
+            raise click.ClickException(failure_text(error.failure, "en")) from None
+        except BadAddressError as error:
+            raise click.BadParameter(str(error), param_hint="--to") from None
+        except WeakSecretError as error:
+            raise click.ClickException(str(error)) from None
+        except UnclearOutcomeError as error:
+            raise click.ClickException(f"nobody knows whether it was sent: {error}") from None
+        except PostError as error:
+            raise click.ClickException(f"not sent: {error}") from None
+    click.echo(f"{tenant_id} {month}: revision {delivery.revision} as a test: {provider_id}")
+
+
+@delivery_commands.command(name="end-canary")
+@month_option
+@reason_option
+@click.pass_obj
+def end_canary(environment: LocalEnvironment, month: Month, reason: str) -> None:
+    """Let the mails of a month go that wait for those of its canaries."""
+    awaited = environment.departures().awaited_canaries(month)
+    if not awaited:
+        raise click.ClickException(f"{month}: nothing waits for canaries")
+    _decisions(environment).end_canary(month, reason)
+    click.echo(f"{month}: nothing waits any longer for {', '.join(awaited)}")
 
 
 @delivery_commands.command()
 @click.argument("address")
-@_reason_option
+@reason_option
 @click.pass_obj
 def unsuppress(environment: LocalEnvironment, address: str, reason: str) -> None:
     """Let mails go to ADDRESS again, after it bounced or its reader complained."""

@@ -7,29 +7,47 @@
 | REPORTS_DATABASE_URL | PostgreSQL with the register, and the ledger unless named | embedded |
 | REPORTS_LEDGER_URL | PostgreSQL with the ledger; a read-only replica will do | as above |
 | REPORTS_DAGSTER_URL | PostgreSQL with Dagster's own tables | with the register |
-| REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | 18 months before this one |
-| REPORTS_TENANTS_PER_RUN | tenants in one run | 100 |
+| REPORTS_FIRST_MONTH | first month of the partitions, YYYY-MM | as `reports window set` says |
+| REPORTS_TENANTS_PER_RUN | tenants in one run; one of very many lines counts as several | 100 |
+| REPORTS_TENANT_SECONDS | of one tenant in a stage, before it is stopped and blocked | 120 |
+| REPORTS_TENANT_MEGABYTES | of one tenant, likewise | 1000 |
 | REPORTS_VERIFIED_TENANTS_PER_RUN | tenants of a run whose figures Beancount computes too | 1 |
-| REPORTS_DOCUMENT_LINKS | address under which documents open in a browser | http://127.0.0.1:3001 |
+| REPORTS_DOCUMENT_LINKS | address where operators open documents | http://127.0.0.1:3001 |
+| REPORTS_SHARED_LINKS | address of the links in mails, for readers | http://127.0.0.1:3002 |
+| REPORTS_SHARED_PORT | port of this machine behind it | its own if it is here, else 3002 |
+| REPORTS_LINK_SECRET | signs links in mails; 32 characters or more | kept in REPORTS_HOME |
 | REPORTS_MAIL_FROM | sender of the mails | FinanceFlow <reports@financeflow.example> |
+| REPORTS_SUPPORT_ADDRESS | whom readers ask (*) | support@financeflow.example |
+| REPORTS_PREFERENCES_URL | page where readers stop mails (*) | one of financeflow.example |
+| REPORTS_MAIL_TEMPLATES | folder with variants of the mails' templates | none |
 | REPORTS_MAILER | `outbox`, the URL of a relay, or `ses:` and a configuration set | outbox |
 | REPORTS_MAILS_PER_SECOND | of all runs together; 0: what SES allows, 10 to a relay | 0 |
 | REPORTS_FEEDBACK_QUEUE | URL of the SQS queue with SES's events of our mails | none |
+| REPORTS_CANARY_TENANTS | tenants whose mails go first, with commas between them | none |
+| REPORTS_SWEEP_ATTEMPTS | how often the sweeper runs a tenant again before it is parked | 5 |
+| REPORTS_EVENT_MONTHS | months after which the steps of a run are pruned | 13 |
+| REPORTS_CANARY_MINUTES | after which a canary's mail counts as arrived unless it came back | 15 |
+
+(*) needed wherever REPORTS_MAILER is not `outbox`. There links in mails need an address in
+REPORTS_SHARED_LINKS that leads here from elsewhere, too; without one, documents are attached.
 
 A relay is `smtps://user:password@host` (TLS), `smtp://…` (STARTTLS) or `smtp+plain://…`.
 
 Reports need to read the ledger only. Commands that change it (`reports ledger`, `accounts map`,
-`month close` and `reopen`) need REPORTS_LEDGER_URL to name its primary.
+`books close` and `reopen`) need REPORTS_LEDGER_URL to name its primary.
 """
 
 from __future__ import annotations
 
 import atexit
 import contextlib
+import datetime
 import functools
 import os
+import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
+from email.errors import MessageError
 from email.policy import EmailPolicy
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -37,18 +55,32 @@ from urllib.parse import urlsplit
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
-from reports_pipeline.delivery.messages import MailSettings, recipient_address
+from reports_pipeline.delivery.messages import (
+    MailSettings,
+    is_mail_address,
+    recipient_address,
+    text_fault,
+)
 from reports_pipeline.tokyo import this_month
 from resources.accounting_engines import BeancountEngine
 from resources.brandings import Brandings
+from resources.budgets import Budget
+from resources.canaries import Canaries
 from resources.database import EmbeddedPostgres, create_database, upgrade_schema
+from resources.delivery_months import DeliveryMonths
+from resources.delivery_preferences import DeliveryPreferencesStore
 from resources.delivery_register import DeliveryRegister, PostgresDeliveryRegister
+from resources.departures import Departures
+from resources.document_renderer import RENDERING, DocumentRenderer
 from resources.document_store import DocumentStore, LocalDocumentStore
 from resources.feedback_queue import FeedbackQueue, NoFeedback, SqsFeedbackQueue, sqs_client
+from resources.hot_window import HotWindow
 from resources.journal import Journals
 from resources.launches import Launches
 from resources.ledger import Ledger, PostgresLedger
+from resources.link_signer import LinkSigner, SharedLinks, kept_secret
 from resources.mailer import Mailer, OutboxMailer
+from resources.month_records import MonthRecords
 from resources.notifier import FolderNotifier, Notifier
 from resources.report_register import ReportRegister
 from resources.send_rate import PostgresSendRate
@@ -56,11 +88,20 @@ from resources.ses_mailer import SesMailer, send_rate_of_account, ses_client
 from resources.smtp_mailer import Relay, SmtpMailer
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
+from resources.unknown_mails import UnknownMails
 from resources.verification import StatementVerifier
+from resources.worker import Worker
 
 # 5,000 tenants times 18 months stay below the 100,000 partitions that Dagster advises at most.
 _MONTHS_IN_WINDOW = 18
 _SES = "ses:"
+_OUTBOX = "outbox"
+_HOUSE = MailSettings()
+_SHARED_PORT = 3002
+_LOOPBACK = {"127.0.0.1", "localhost", "::1"}
+_SHORTEST_SECRET = 32
+# A worker has some 60 before its first tenant.
+_LEAST_MEGABYTES = 200
 _MAILS_PER_SECOND_TO_A_RELAY = 10
 _URL_SCHEMES = {
     "REPORTS_DATABASE_URL": ("postgresql://",),
@@ -82,14 +123,25 @@ class Settings:
     database_url: str | None  # None: the embedded server
     ledger_url: str | None  # None: the same as database_url
     dagster_url: str | None  # None: a database of its own beside the embedded register
-    first_month: Month
+    first_month: Month | None  # None: as an operator has set it
     tenants_per_run: int
+    tenant_budget: Budget
     verified_tenants_per_run: int
     document_links: str
+    shared_links: str
+    shared_port: int
+    link_secret: str | None = field(repr=False)  # None: one of our own, kept in a file
     mail_from: str
+    support_address: str
+    preferences_url: str
+    mail_templates: Path | None
     mailer: str = field(repr=False)  # perhaps with a password
     feedback_queue: str | None  # URL
     mails_per_second: int  # 0: what the account may, or what is usual with a relay
+    canary_tenants: tuple[str, ...]
+    canary_minutes: int
+    sweep_attempts: int
+    event_months: int
 
     @classmethod
     def from_environment(cls, variables: Mapping[str, str] | None = None) -> Settings:
@@ -107,32 +159,64 @@ class Settings:
             if url and not url.startswith(schemes):
                 # The value is not shown: it may hold a password.
                 raise SettingError(f"{name}: must begin with {schemes[0]}")
+        given_month = read.get("REPORTS_FIRST_MONTH")
         try:
-            first_month = Month.parse(
-                read.get("REPORTS_FIRST_MONTH") or str(this_month().plus(-_MONTHS_IN_WINDOW))
-            )
+            first_month = Month.parse(given_month) if given_month else None
         except ValueError as error:
             raise SettingError(f"REPORTS_FIRST_MONTH: {error}") from None
         tenants_per_run = _whole_number(read, "REPORTS_TENANTS_PER_RUN", default=100, least=1)
+        tenant_budget = Budget(
+            seconds=_whole_number(read, "REPORTS_TENANT_SECONDS", default=120, least=1),
+            megabytes=_whole_number(
+                read, "REPORTS_TENANT_MEGABYTES", default=1000, least=_LEAST_MEGABYTES
+            ),
+        )
         verified_tenants_per_run = _whole_number(
             read, "REPORTS_VERIFIED_TENANTS_PER_RUN", default=1, least=0
         )
-        document_links = read.get("REPORTS_DOCUMENT_LINKS") or "http://127.0.0.1:3001"
-        if not _is_web_address(document_links):
-            raise SettingError(f"REPORTS_DOCUMENT_LINKS: not a web address: {document_links!r}")
-        mail_from = read.get("REPORTS_MAIL_FROM") or "FinanceFlow <reports@financeflow.example>"
-        if not _is_mail_address(mail_from):
+        document_links = _base_address(read, "REPORTS_DOCUMENT_LINKS", "http://127.0.0.1:3001")
+        shared_links = _base_address(
+            read, "REPORTS_SHARED_LINKS", f"http://127.0.0.1:{_SHARED_PORT}"
+        )
+        own_port = (urlsplit(shared_links).port or 80) if is_here(shared_links) else _SHARED_PORT
+        shared_port = _whole_number(read, "REPORTS_SHARED_PORT", default=own_port, least=1)
+        if is_here(document_links) and shared_port == (urlsplit(document_links).port or 80):
+            raise SettingError(
+                f"REPORTS_SHARED_PORT: {shared_port} is that of REPORTS_DOCUMENT_LINKS, where "
+                "operators see all documents"
+            )
+        link_secret = read.get("REPORTS_LINK_SECRET") or None
+        if link_secret is not None and len(link_secret) < _SHORTEST_SECRET:
+            raise SettingError(
+                f"REPORTS_LINK_SECRET: must have {_SHORTEST_SECRET} characters or more"
+            )
+        mail_templates = read.get("REPORTS_MAIL_TEMPLATES") or None
+        if mail_templates is not None and not Path(mail_templates).is_dir():
+            raise SettingError(f"REPORTS_MAIL_TEMPLATES: not a folder: {mail_templates!r}")
+        mail_from = read.get("REPORTS_MAIL_FROM") or _HOUSE.mail_from
+        if not _is_named_address(mail_from):
             raise SettingError(f"REPORTS_MAIL_FROM: not one mail address: {mail_from!r}")
-        mailer = read.get("REPORTS_MAILER") or "outbox"
-        if mailer != "outbox" and not mailer.removeprefix(_SES):
+        mailer = read.get("REPORTS_MAILER") or _OUTBOX
+        if mailer != _OUTBOX and not mailer.removeprefix(_SES):
             raise SettingError("REPORTS_MAILER: ses: must be followed by a configuration set")
-        if mailer != "outbox" and not mailer.startswith(_SES):
+        if mailer != _OUTBOX and not mailer.startswith(_SES):
             try:
                 Relay.of_url(mailer)
             except ValueError as error:
                 raise SettingError(
                     f"REPORTS_MAILER: outbox, ses:…, or a URL that {error}"
                 ) from None
+        support_address = _told_to_readers(
+            read, "REPORTS_SUPPORT_ADDRESS", _HOUSE.support_address, mailer
+        )
+        if not is_mail_address(support_address):
+            raise SettingError(
+                f"REPORTS_SUPPORT_ADDRESS: not one mail address: {support_address!r}"
+            )
+        preferences_url = _told_to_readers(
+            read, "REPORTS_PREFERENCES_URL", _HOUSE.preferences_url, mailer
+        )
+        _require_web_address("REPORTS_PREFERENCES_URL", preferences_url)
         return cls(
             home=Path(read.get("REPORTS_HOME") or "var").resolve(),
             database_url=read.get("REPORTS_DATABASE_URL") or None,
@@ -140,12 +224,27 @@ class Settings:
             dagster_url=read.get("REPORTS_DAGSTER_URL") or None,
             first_month=first_month,
             tenants_per_run=tenants_per_run,
+            tenant_budget=tenant_budget,
             verified_tenants_per_run=verified_tenants_per_run,
             document_links=document_links,
+            shared_links=shared_links,
+            shared_port=shared_port,
+            link_secret=link_secret,
             mail_from=mail_from,
+            support_address=support_address,
+            preferences_url=preferences_url,
+            mail_templates=None if mail_templates is None else Path(mail_templates).resolve(),
             mailer=mailer,
             feedback_queue=read.get("REPORTS_FEEDBACK_QUEUE") or None,
             mails_per_second=_whole_number(read, "REPORTS_MAILS_PER_SECOND", default=0, least=0),
+            canary_tenants=tuple(
+                dict.fromkeys(
+                    filter(None, map(str.strip, read.get("REPORTS_CANARY_TENANTS", "").split(",")))
+                )
+            ),
+            canary_minutes=_whole_number(read, "REPORTS_CANARY_MINUTES", default=15, least=0),
+            sweep_attempts=_whole_number(read, "REPORTS_SWEEP_ATTEMPTS", default=5, least=1),
+            event_months=_whole_number(read, "REPORTS_EVENT_MONTHS", default=13, least=1),
         )
 
 
@@ -159,24 +258,70 @@ def _whole_number(read: Mapping[str, str], name: str, *, default: int, least: in
     return number
 
 
-def _is_web_address(text: str) -> bool:
+def _told_to_readers(read: Mapping[str, str], name: str, default: str, mailer: str) -> str:
+    given = read.get(name)
+    if not given and mailer != _OUTBOX:
+        raise SettingError(f"{name}: must be set, since REPORTS_MAILER sends mails to companies")
+    return given or default
+
+
+def _base_address(read: Mapping[str, str], name: str, default: str) -> str:
+    """Below which paths are put."""
+    given = read.get(name) or default
+    _require_web_address(name, given)
+    parts = urlsplit(given)
+    if "?" in given or "#" in given:
+        raise SettingError(f"{name}: must have neither query nor fragment: {given!r}")
+    if is_here(given) and (parts.scheme != "http" or parts.path.strip("/")):
+        raise SettingError(
+            f"{name}: on this machine, must be http:// without a path, since its server knows no "
+            f"other: {given!r}"
+        )
+    return given
+
+
+def is_here(address: str) -> bool:
+    """Whether a web address leads to the machine that it is opened on."""
+    try:
+        return urlsplit(address).hostname in _LOOPBACK
+    except ValueError:  # of an IPv6 address
+        return False
+
+
+def _require_web_address(name: str, text: str) -> None:
+    """One that may be shown to anybody."""
+    if "@" in text.partition("?")[0]:
+        raise SettingError(f"{name}: must have neither user nor password")
     try:
         address = urlsplit(text)
-        return address.scheme in ("http", "https") and bool(address.hostname) and address.port != 0
+        is_one = (
+            address.scheme in ("http", "https")
+            and bool(address.hostname)
+            and address.port != 0
+            and not re.search(r"\s", text)
+            and text_fault(text) is None
+        )
     except ValueError:  # of the port, or of an IPv6 address
-        return False
+        is_one = False
+    if not is_one:
+        raise SettingError(f"{name}: not a web address: {text!r}")
 
 
-def _is_mail_address(text: str) -> bool:
+def _is_named_address(text: str) -> bool:
     """One address, with a name or without, as the header From takes it."""
-    addresses = EmailPolicy().header_factory("From", text).addresses
-    if len(addresses) != 1 or not text.isprintable():
-        return False
     try:
+        addresses = EmailPolicy().header_factory("From", text).addresses
+        if len(addresses) != 1 or not text.isprintable():
+            return False
         recipient_address(Recipient(addresses[0].display_name, addresses[0].addr_spec))
-    except BadAddressError:
+    except (BadAddressError, MessageError, ValueError):
         return False
     return True
+
+
+def rolling_first_month() -> Month:
+    """With which the window begins while nobody says otherwise."""
+    return this_month().plus(-_MONTHS_IN_WINDOW)
 
 
 class LocalEnvironment:
@@ -207,8 +352,16 @@ class LocalEnvironment:
     def ledger_url(self) -> str:
         return self.settings.ledger_url or self.database_url
 
+    def hot_window(self) -> HotWindow:
+        return HotWindow(self.database_url)
+
+    def first_month(self) -> Month:
+        """With which the partitions begin: as the settings fix it, else as an operator has set it,
+        else as many months back as Dagster bears."""
+        return self.settings.first_month or self.hot_window().first_month() or rolling_first_month()
+
     def ledger(self) -> Ledger:
-        return PostgresLedger(self.ledger_url)
+        return PostgresLedger(self.ledger_url, budget=self.settings.tenant_budget)
 
     def tenants(self) -> Tenants:
         return Tenants(self.ledger_url)
@@ -222,6 +375,27 @@ class LocalEnvironment:
     def brandings(self) -> Brandings:
         return Brandings(self.database_url)
 
+    def delivery_months(self) -> DeliveryMonths:
+        return DeliveryMonths(self.database_url)
+
+    def unknown_mails(self) -> UnknownMails:
+        return UnknownMails(self.database_url)
+
+    def month_records(self) -> MonthRecords:
+        return MonthRecords(self.database_url)
+
+    def delivery_preferences(self) -> DeliveryPreferencesStore:
+        return DeliveryPreferencesStore(self.database_url)
+
+    def departures(self) -> Departures:
+        patience = datetime.timedelta(minutes=self.settings.canary_minutes)
+        return Departures(
+            self.delivery_preferences(),
+            self.tenants(),
+            self.delivery_months(),
+            Canaries(self.database_url, patience=patience),
+        )
+
     def report_register(self) -> ReportRegister:
         return ReportRegister(self.database_url)
 
@@ -233,6 +407,14 @@ class LocalEnvironment:
             tenants_per_run=self.settings.verified_tenants_per_run,
         )
 
+    def document_renderer(self) -> DocumentRenderer:
+        """All of one environment share a worker, which is started when it is first needed."""
+        return DocumentRenderer(self._rendering_worker.call)
+
+    @functools.cached_property
+    def _rendering_worker(self) -> Worker:
+        return Worker(self.settings.tenant_budget, modules=RENDERING)
+
     @contextlib.contextmanager
     def delivery_register(self, actor: str) -> Iterator[DeliveryRegister]:
         """The register on one connection; `actor` is written into its history."""
@@ -240,7 +422,22 @@ class LocalEnvironment:
             yield register
 
     def document_store(self) -> DocumentStore:
-        return LocalDocumentStore(self.documents_folder, self.settings.document_links)
+        return LocalDocumentStore(
+            self.documents_folder, self.settings.document_links, self._shared_links()
+        )
+
+    def _shared_links(self) -> SharedLinks | None:
+        settings = self.settings
+        # What leads to this machine opens nothing on a company's.
+        if settings.mailer != _OUTBOX and is_here(settings.shared_links):
+            return None
+        return SharedLinks(settings.shared_links, self.link_signer())
+
+    def link_signer(self) -> LinkSigner:
+        given = self.settings.link_secret
+        if given is not None:
+            return LinkSigner(given.encode)
+        return LinkSigner(functools.partial(kept_secret, self.settings.home / "link-secret"))
 
     @property
     def documents_folder(self) -> Path:
@@ -251,11 +448,16 @@ class LocalEnvironment:
         return self.settings.home / "outbox"
 
     def mail_settings(self) -> MailSettings:
-        return MailSettings(mail_from=self.settings.mail_from)
+        return MailSettings(
+            mail_from=self.settings.mail_from,
+            support_address=self.settings.support_address,
+            preferences_url=self.settings.preferences_url,
+            templates=self.settings.mail_templates,
+        )
 
     def mailer(self) -> Mailer:
         mailer = self.settings.mailer
-        if mailer == "outbox":
+        if mailer == _OUTBOX:
             return OutboxMailer(self.outbox_folder)
         given = self.settings.mails_per_second
         if mailer.startswith(_SES):

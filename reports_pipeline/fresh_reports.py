@@ -15,6 +15,7 @@ from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.accounting.statements import build_statements
 from reports_pipeline.documents.catalogs import failure_text
 from resources.batch_files import of_tenants
+from resources.budgets import BudgetExceededError
 from resources.ledger import Ledger
 
 
@@ -26,11 +27,11 @@ def fresh_reports(
     The identities are not asked for: whoever wonders why they do not hold needs to see the lines.
 
     Raises:
-        click.ClickException: a tenant id is malformed.
+        click.ClickException: a tenant id is malformed, or reading takes too long.
     """
     try:
         extract, found = ledger.extract(month, tenant_ids)
-    except ValueError as error:
+    except (ValueError, BudgetExceededError) as error:
         raise click.ClickException(str(error)) from None
     made: dict[str, TenantReports | TenantFailure] = {}
     for failure in [*found, *extract_failures(extract)]:

@@ -6,11 +6,20 @@ tenants chosen at random (dagster 32335). Here a run is handed an explicit list.
 
 from __future__ import annotations
 
+import datetime
 import hashlib
 from collections.abc import Collection, Mapping, Sequence
+from dataclasses import dataclass, field
 
 import dagster as dg
+from dagster._core.storage.tags import (
+    ASSET_PARTITION_RANGE_END_TAG,
+    ASSET_PARTITION_RANGE_START_TAG,
+    PARTITION_NAME_TAG,
+    WILL_RETRY_TAG,
+)
 
+from assets.monthly_reports import STAGES
 from assets.partitions import TENANTS
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
@@ -21,27 +30,66 @@ LAUNCH_TAG = "reports/launch"
 BATCH_TAG = "reports/batch"
 MONTH_TAG = "reports/month"
 
+# A run that was created and never submitted is not among them: see `runs_of`.
+_UNDER_WAY = [
+    dg.DagsterRunStatus.QUEUED,
+    dg.DagsterRunStatus.STARTING,
+    dg.DagsterRunStatus.STARTED,
+    dg.DagsterRunStatus.CANCELING,
+]
+_MAILS = [dg.AssetKey(STAGES[-1].name)]
+# Dagster retries a run within a minute of its failure, or has lost the retry: dagster 14605, 33741.
+_RETRY_IS_LOST_AFTER = datetime.timedelta(minutes=10)
+# That cost as much as a tenant does however few it has: 3 µs each, claims and all, and 100 ms.
+_LINES_A_PLACE = 30_000
+
+
+# More would not fit a terminal.
+_MOST_TYPED = 20
+
 
 class InactiveTenantsError(ValueError):
     """Some of the chosen tenants do not exist or are not active; the message names them."""
 
 
+def backfill_command(month: Month, tenant_ids: Sequence[str]) -> str:
+    """What an operator types to launch a month for these tenants; for all, if they are many."""
+    named = f"--tenant {','.join(tenant_ids)}" if len(tenant_ids) <= _MOST_TYPED else "--all"
+    return f"reports backfill --month {month} {named}"
+
+
 def balanced_batches(
     line_counts: Mapping[str, int], tenants_per_batch: int
 ) -> tuple[tuple[str, ...], ...]:
-    """Cut tenants into as few batches as fit, with about as many ledger lines in each.
+    """Cut tenants into few batches of about as much work, which last about as long.
 
-    Tenants are skewed, so equal counts of tenants would make one run last far longer than the
-    others. The heaviest tenant goes first, each to the lightest batch that has a place.
+    A batch has places for so many usual tenants. One of very many ledger lines takes several, so
+    that it has fewer neighbours, or none. The heaviest goes first, each to the batch of the least
+    work that has the places.
     """
-    batches: list[list[str]] = [[] for _ in range(-(-len(line_counts) // tenants_per_batch))]
-    lines = [0] * len(batches)
+    places = {
+        tenant_id: min(tenants_per_batch, 1 + lines // _LINES_A_PLACE)
+        for tenant_id, lines in line_counts.items()
+    }
+    batches = [_Batch() for _ in range(-(-sum(places.values()) // tenants_per_batch))]
     for tenant_id in sorted(line_counts, key=lambda t: (-line_counts[t], t)):
-        open_batches = [n for n, batch in enumerate(batches) if len(batch) < tenants_per_batch]
-        lightest = min(open_batches, key=lambda n: (lines[n], n))
-        batches[lightest].append(tenant_id)
-        lines[lightest] += line_counts[tenant_id]
-    return tuple(tuple(sorted(batch)) for batch in batches)
+        most_taken = tenants_per_batch - places[tenant_id]
+        fitting = [batch for batch in batches if batch.places <= most_taken]
+        if not fitting:  # the places that are left are scattered
+            fitting = [_Batch()]
+            batches += fitting
+        lightest = min(fitting, key=lambda batch: batch.work)
+        lightest.tenant_ids.append(tenant_id)
+        lightest.places += places[tenant_id]
+        lightest.work += _LINES_A_PLACE + line_counts[tenant_id]
+    return tuple(tuple(sorted(batch.tenant_ids)) for batch in batches if batch.tenant_ids)
+
+
+@dataclass
+class _Batch:
+    tenant_ids: list[str] = field(default_factory=list)
+    places: int = 0
+    work: int = 0  # as ledger lines
 
 
 def request_launch(
@@ -87,22 +135,119 @@ def missing_runs(instance: dg.DagsterInstance, launch: Launch) -> list[dg.RunReq
     return [request for request in _run_requests(launch) if request.tags[BATCH_TAG] not in launched]
 
 
-def month_runs(
-    instance: dg.DagsterInstance, tenants: Tenants, month: Month, tenants_per_run: int
-) -> list[dg.RunRequest]:
-    """Requests for the scheduled runs of a month: every active tenant that is in none yet.
-
-    Nothing is written down, so evaluating the schedule as a test changes nothing.
-    """
-    launch_id = f"month-{month}"
-    launched = {
+def tenants_under_way(
+    instance: dg.DagsterInstance, launches: Launches, month: Month, now: datetime.datetime
+) -> set[str]:
+    """Tenants for whose month a run is on its way: one that has not ended, whoever started it and
+    in whatever way it names its tenants; one that failed and is about to be retried; and one that
+    is asked for and not created yet."""
+    # Launches first: what is created in between is found as a run.
+    asked = {
         tenant_id
-        for run in runs_of(instance, launch_id)
-        for tenant_id in TenantSelection.of_run(run)
+        for launch in launches.unlaunched()
+        if launch.month == month
+        for batch in launch.batches
+        for tenant_id in batch
     }
-    remaining = [tenant_id for tenant_id in tenants.active_ids() if tenant_id not in launched]
+    runs = [
+        *instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)),
+        *(
+            run
+            for run in instance.get_runs(
+                dg.RunsFilter(
+                    statuses=[dg.DagsterRunStatus.FAILURE],
+                    tags={WILL_RETRY_TAG: "true"},
+                    updated_after=_retries_are_lost_of(now),
+                )
+            )
+            if run.is_complete_and_waiting_to_retry
+        ),
+    ]
+    return asked.union(*(tenants_of_run(instance, run, month) for run in runs))
+
+
+def lost_retries(instance: dg.DagsterInstance, launch_id: str, now: datetime.datetime) -> set[str]:
+    """The runs of a launch that failed some time ago, were to be retried and never were.
+
+    Dagster loses a retry, for example, when it reads the event of the failure before the run's
+    status says the same.
+    """
+    runs = instance.get_runs(
+        dg.RunsFilter(
+            statuses=[dg.DagsterRunStatus.FAILURE],
+            tags={WILL_RETRY_TAG: "true", LAUNCH_TAG: launch_id},
+            updated_before=_retries_are_lost_of(now),
+        )
+    )
+    return {run.run_id for run in runs if run.is_complete_and_waiting_to_retry}
+
+
+def _retries_are_lost_of(now: datetime.datetime) -> datetime.datetime:
+    """What failed before this moment and was not retried will not be; in UTC, since Dagster drops
+    the time zone."""
+    return (now - _RETRY_IS_LOST_AFTER).astimezone(datetime.UTC)
+
+
+def tenants_of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, month: Month) -> list[str]:
+    """Those for whose month the run is: its selection, its range of partitions, or its one."""
+    if selected := TenantSelection.of_run(run):
+        return selected if TenantSelection.month_of_run(run) == str(month) else []
+    partition = run.tags.get(PARTITION_NAME_TAG)
+    start = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, partition)
+    end = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, partition)
+    if start is None or end is None or "|" not in start or "|" not in end:
+        return []  # of another job
+    first_month, first_tenant = start.split("|")
+    last_month, last_tenant = end.split("|")
+    if not first_month <= str(month) <= last_month:
+        return []
+    if first_tenant == last_tenant:
+        return [first_tenant]
+    # A range is in the order in which tenants were added.
+    order = list(instance.get_dynamic_partitions(str(TENANTS.name)))
+    return order[order.index(first_tenant) : order.index(last_tenant) + 1]
+
+
+def month_launch(
+    instance: dg.DagsterInstance,
+    launches: Launches,
+    tenants: Tenants,
+    month: Month,
+    expected: Collection[str],
+    *,
+    tenants_per_run: int,
+) -> Launch:
+    """What an opened month still lacks of its first launch: the expected tenants that are active
+    and have no run of it, nor are asked for."""
+    launch_id = f"month-{month}"
+    # Launches first: what is created in between is found as a run.
+    taken = {
+        tenant_id
+        for launch in launches.unlaunched()
+        if launch.launch_id == launch_id
+        for batch in launch.batches
+        for tenant_id in batch
+    }
+    for run in runs_of(instance, launch_id):
+        taken.update(TenantSelection.of_run(run))
+    remaining = [tenant_id for tenant_id in tenants.active_ids(expected) if tenant_id not in taken]
     counts = tenants.line_counts(month, remaining)
-    return _run_requests(Launch(launch_id, month, balanced_batches(counts, tenants_per_run)))
+    return Launch(launch_id, month, balanced_batches(counts, tenants_per_run))
+
+
+def month_runs(
+    instance: dg.DagsterInstance,
+    launches: Launches,
+    tenants: Tenants,
+    month: Month,
+    expected: Collection[str],
+    *,
+    tenants_per_run: int,
+) -> list[dg.RunRequest]:
+    """Requests for the scheduled runs of a month: every expected tenant that is in none yet."""
+    return _run_requests(
+        month_launch(instance, launches, tenants, month, expected, tenants_per_run=tenants_per_run)
+    )
 
 
 def _run_requests(launch: Launch) -> list[dg.RunRequest]:
@@ -113,6 +258,7 @@ def _run_requests(launch: Launch) -> list[dg.RunRequest]:
             run_config=TenantSelection.run_config(
                 launch.month, batch, verify_all=launch.verify_all
             ),
+            asset_selection=_MAILS if launch.deliveries_only else None,
             tags={
                 LAUNCH_TAG: launch.launch_id,
                 BATCH_TAG: f"{number}/{len(launch.batches)}",

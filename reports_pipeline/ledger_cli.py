@@ -36,6 +36,7 @@ from resources.ledger_imports.csv_import import read_csv_ledger
 from resources.ledger_imports.hledger_import import read_hledger_csv
 from resources.ledger_imports.ledger_files import LedgerFileError, text_fault
 from resources.ledger_imports.tenant_ledgers import (
+    ImportedContact,
     TenantLedger,
     TenantSettings,
     import_ledger,
@@ -424,13 +425,13 @@ def _days(months: list[TenantMonth]) -> str:
     return f"{months[0].starts_on} to {months[-1].ends_on - datetime.timedelta(days=1)}"
 
 
-def _contact(text: str) -> Recipient:
+def _contact(text: str) -> ImportedContact:
     match = _NAMED_ADDRESS.fullmatch(text.strip())
     if match is None:
         raise click.BadParameter(f"{text!r} is not 'NAME <ADDRESS>'", param_hint="--contact")
-    contact = Recipient(**match.groupdict())
+    contact = ImportedContact(match["name"], match["email"])
     try:
-        recipient_address(contact)
+        recipient_address(Recipient(contact.name, contact.email))
     except BadAddressError as error:
         raise click.BadParameter(str(error), param_hint="--contact") from None
     return contact

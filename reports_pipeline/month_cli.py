@@ -1,4 +1,5 @@
-"""`reports month …`: closing the books of months, and what corrections changed afterwards."""
+"""`reports month …`: the delivery of a month, from its opening to its closing, and what corrections
+changed afterwards."""
 
 from __future__ import annotations
 
@@ -6,7 +7,6 @@ import dataclasses
 import datetime
 import json
 import sys
-from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -14,122 +14,168 @@ import click
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import LineChange
-from reports_pipeline.command_line import LedgerGroup, month_option, tenants_option
+from reports_pipeline.command_line import (
+    DecisionGroup,
+    first_named,
+    in_tokyo,
+    month_option,
+    reason_option,
+    require_in_window,
+    tenants_option,
+)
 from reports_pipeline.documents.changes import change_text
 from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.launching import add_missing_partitions, backfill_command, month_launch
+from reports_pipeline.local import dagster_instance
+from reports_pipeline.month_opening import OpeningError, open_month
+from reports_pipeline.month_standing import Standing, close_month, month_standings
+from reports_pipeline.month_status import MonthStatus, obstacle_lines
 from reports_pipeline.operator_name import operator_name
-from reports_pipeline.tokyo import TOKYO, now
-from resources.month_closings import (
-    BeforeBooks,
-    ClosedBefore,
-    Closing,
-    EarlierOpen,
-    MonthClosings,
-    NotOver,
-    Obstacle,
-)
+from reports_pipeline.progress import LaunchStalledError, require_daemon
+from reports_pipeline.tokyo import now, this_month
 from resources.report_register import Correction
 
-_MOST_NAMED = 20
 
-
-@click.group(name="month", cls=LedgerGroup)
+@click.group(name="month", cls=DecisionGroup)
 def month_commands() -> None:
-    """Close the books of a month (月次締め), open them again, and see what corrections changed.
+    """Deliver a month: open it, see how far it is, and close it; and see what corrections changed.
 
-    This says nothing of deliveries: whose reports are sent is in `reports status`.
+    This says nothing of books: whether their figures are final is in `reports books show`.
     """
 
 
-@month_commands.command()
+@month_commands.command(name="open")
 @month_option
-@tenants_option
-@click.option("--all", "all_tenants", is_flag=True, help="Every active tenant.")
-@click.option("--force", is_flag=True, help="Also out of order, or before the books.")
 @click.pass_obj
-def close(
-    environment: LocalEnvironment,
-    month: Month,
-    tenants: tuple[str, ...],
-    all_tenants: bool,
-    force: bool,
-) -> None:
-    """Close the books of a month (月次締め): its figures are final, and reports of it are no longer
-    provisional. Nothing is sent. The exit code is 1 if it stays open for one of the tenants."""
-    if bool(tenants) == all_tenants:
-        raise click.UsageError("Name tenants with --tenant, or --all.")
-    chosen = environment.tenants().active_ids() if all_tenants else list(tenants)
-    obstacles = MonthClosings(environment.ledger_url).close(
-        month, chosen, closed_by=operator_name(), now=now(), force=force
-    )
-    before = sum(isinstance(obstacle, ClosedBefore) for obstacle in obstacles.values())
-    tenants_by_obstacle: dict[str, list[str]] = {}
-    for tenant_id, obstacle in obstacles.items():
-        # Closing all tenants again, those that were closed one by one are as they should be.
-        if not (all_tenants and isinstance(obstacle, ClosedBefore)):
-            tenants_by_obstacle.setdefault(_obstacle(obstacle), []).append(tenant_id)
-    for text, tenant_ids in tenants_by_obstacle.items():
-        click.echo(f"{text}\n  {len(tenant_ids)}: {_first(tenant_ids)}")
-    click.echo(
-        f"{month}: {len(chosen) - len(obstacles)} closed now, {before} closed before, "
-        f"{len(obstacles) - before} left open"
-    )
-    sys.exit(1 if len(obstacles) > before else 0)
-
-
-@month_commands.command()
-@month_option
-@tenants_option
-@click.option("--reason", required=True, help="Why; it is kept.")
-@click.pass_obj
-def reopen(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
-) -> None:
-    """Open the closed books of a month again, so that its figures may change; what was sent of it
-    stays sent. The exit code is 1 if it was not closed for one of the tenants."""
-    if not tenants:
-        raise click.UsageError("Name tenants with --tenant.")
-    if not reason.strip():
-        raise click.BadParameter("a reason", param_hint="--reason")
-    closings = MonthClosings(environment.ledger_url)
-    not_closed = closings.reopen(month, tenants, reopened_by=operator_name(), reason=reason)
-    later = closings.closed_later(month, tenants)
-    for tenant_id in tenants:
-        if tenant_id in not_closed:
-            click.echo(f"{tenant_id}: {month} is not closed", err=True)
-            continue
-        click.echo(f"{tenant_id}: {month} is open")
-        if tenant_id in later:
-            click.echo(
-                f"{tenant_id}: still closed: {_first(later[tenant_id])}; what changes in {month} "
-                "changes their balances, so run them again after it"
+def open_command(environment: LocalEnvironment, month: Month) -> None:
+    """Do what the schedule does on the 1st at 01:00: freeze who is expected to get reports of a
+    month, and launch it for those who have neither got them nor have a run yet. Done again, it does
+    nothing twice."""
+    if month < this_month():  # a later one is not over, which is the better answer
+        require_in_window(environment, month)
+    is_new = open_as_operator(environment, month)
+    months, tenants = environment.delivery_months(), environment.tenants()
+    found, expected = months.find(month), months.expected(month)
+    if not is_new and found is not None:
+        click.echo(f"{month}: was opened {in_tokyo(found.opened_at)} by {found.opened_by}")
+        if found.closed_at is not None:
+            raise click.ClickException(
+                f"{month} was closed {in_tokyo(found.closed_at)} by {found.closed_by}; "
+                f"`reports month reopen --month {month} --reason …` opens it again"
             )
-    sys.exit(1 if not_closed else 0)
+    canaries = months.canaries(month)
+    click.echo(
+        f"{month}: {len(expected):,} tenants are expected"
+        f"{'; canaries: ' if canaries else ''}{first_named(canaries)}"
+    )
+    with dagster_instance(environment) as instance:
+        add_missing_partitions(instance, expected)
+        launches = environment.launches()
+        launch = month_launch(
+            instance,
+            launches,
+            tenants,
+            month,
+            _undelivered(environment, month),
+            tenants_per_run=environment.settings.tenants_per_run,
+        )
+        if not launch.batches:
+            click.echo("Everybody expected has its reports or a run, or is asked for.")
+            return
+        launched = sorted(tenant_id for batch in launch.batches for tenant_id in batch)
+        if not launches.request(launch, requested_by=operator_name()):
+            raise click.ClickException(
+                f"{launch.launch_id} was launched before, without {first_named(launched)}; "
+                f"`{backfill_command(month, launched)}` launches them"
+            )
+        click.echo(f"{launch.launch_id}: {len(launched)} tenants in {len(launch.batches)} runs")
+        try:
+            require_daemon(instance)
+        except LaunchStalledError as error:
+            raise click.ClickException(f"{launch.launch_id} is written down. {error}") from None
+
+
+def _undelivered(environment: LocalEnvironment, month: Month) -> list[str]:
+    """The expected tenants that have not got their reports: by a backfill before the opening."""
+    standings = month_standings(
+        environment.month_records(),
+        environment.delivery_months(),
+        environment.tenants(),
+        environment.launches(),
+        environment.departures(),
+        month,
+        now(),
+    )
+    return [t for t, found in standings.items() if found.standing is not Standing.DELIVERED]
+
+
+def open_as_operator(environment: LocalEnvironment, month: Month) -> bool:
+    """Open a month for whoever types the command; False if it was opened before."""
+    try:
+        return open_month(
+            environment.delivery_months(),
+            environment.tenants(),
+            month,
+            canaries=environment.settings.canary_tenants,
+            opened_by=operator_name(),
+            now=now(),
+        )
+    except OpeningError as error:
+        raise click.ClickException(str(error)) from None
 
 
 @month_commands.command()
 @month_option
-@tenants_option
+@click.option("--json", "as_json", is_flag=True, help="JSON, with every tenant.")
 @click.pass_obj
-def show(environment: LocalEnvironment, month: Month, tenants: tuple[str, ...]) -> None:
-    """Who closed the books of a month, who opened them again, when and why; without a tenant, how
-    many are closed, and which were opened again."""
-    closings = MonthClosings(environment.ledger_url)
-    if tenants:
-        environment.tenants().require(tenants)
-        history = closings.history(month, tenants)
-        for tenant_id in tenants:
-            _show_history(tenant_id, history.get(tenant_id, ()))
+def status(environment: LocalEnvironment, month: Month, as_json: bool) -> None:
+    """How far the delivery of a month is: where its tenants stand, why some failed, and who waits
+    for what. Of a month that was never opened, where the active tenants stand."""
+    found = MonthStatus.read(environment, month, now())
+    if as_json:
+        click.echo(json.dumps(found.document(), ensure_ascii=False, indent=1))
         return
-    active = environment.tenants().active_ids()
-    history = closings.history(month, active)
-    still_open = [t for t in active if not any(c.stands for c in history.get(t, ()))]
-    click.echo(f"{month}: {len(active) - len(still_open)} closed, {len(still_open)} open")
-    if still_open:
-        click.echo(f"open: {_first(still_open)}")
-    for tenant_id, of_tenant in history.items():
-        if not all(closing.stands for closing in of_tenant):
-            _show_history(tenant_id, of_tenant)
+    for line in found.lines():
+        click.echo(line)
+
+
+@month_commands.command()
+@month_option
+@click.pass_obj
+def close(environment: LocalEnvironment, month: Month) -> None:
+    """Close the delivery of a month: every tenant that was expected has its reports, was waived, or
+    has left, and no mail of it to anybody is on its way or of unknown fate. Otherwise it stays
+    open, what is in the way is shown, and the exit code is 1."""
+    attempt = close_month(
+        environment.delivery_months(),
+        environment.tenants(),
+        environment.launches(),
+        month,
+        closed_by=operator_name(),
+    )
+    if attempt.others_waiting:
+        click.echo(
+            f"not expected, and their mails wait: {len(attempt.others_waiting):,}: "
+            f"{first_named(attempt.others_waiting)}; they go out when it is time, "
+            "whether the month is closed or not"
+        )
+    if not attempt.obstacles:
+        click.echo(f"{month}: closed")
+        return
+    for line in obstacle_lines(month, attempt.obstacles):
+        click.echo(line)
+    click.echo(f"{month} stays open for {len(attempt.obstacles):,} tenants")
+    sys.exit(1)
+
+
+@month_commands.command()
+@month_option
+@reason_option
+@click.pass_obj
+def reopen(environment: LocalEnvironment, month: Month, reason: str) -> None:
+    """Open the closed delivery of a month again; who is expected stays as it was."""
+    environment.delivery_months().reopen(month, reopened_by=operator_name(), reason=reason)
+    click.echo(f"{month}: open again")
 
 
 @month_commands.command()
@@ -162,43 +208,10 @@ def corrections(
         )
         click.echo(
             f"{correction.tenant_id}: revision {revision.number} corrects revision "
-            f"{revision.corrects}, {_moment(correction.created_at)}, {extent}"
+            f"{revision.corrects}, {in_tokyo(correction.created_at)}, {extent}"
         )
         for change in changes or ():
             click.echo(_change_row(change, currencies[correction.tenant_id]))
-
-
-def _first(named: Sequence[object]) -> str:
-    more = f" and {len(named) - _MOST_NAMED:,} more" if len(named) > _MOST_NAMED else ""
-    return ", ".join(map(str, named[:_MOST_NAMED])) + more
-
-
-def _obstacle(obstacle: Obstacle) -> str:
-    match obstacle:
-        case ClosedBefore(closing):
-            return f"closed already, {_moment(closing.closed_at)} by {closing.closed_by}"
-        case NotOver(ends_on):
-            return f"not over; its last day is {ends_on - datetime.timedelta(days=1)}"
-        case BeforeBooks(first):
-            return f"before the books, which begin with {first} (--force closes it all the same)"
-        case EarlierOpen(months):
-            return f"earlier months are open: {_first(months)} (--force closes it all the same)"
-
-
-def _show_history(tenant_id: str, history: Sequence[Closing]) -> None:
-    if not history:
-        click.echo(f"{tenant_id}: never closed")
-    for closing in history:
-        click.echo(f"{tenant_id}: closed {_moment(closing.closed_at)} by {closing.closed_by}")
-        if closing.reopened_at is not None:
-            click.echo(
-                f"{tenant_id}: reopened {_moment(closing.reopened_at)} by {closing.reopened_by}: "
-                f"{closing.reason}"
-            )
-
-
-def _moment(at: datetime.datetime) -> str:
-    return f"{at.astimezone(TOKYO):%Y-%m-%d %H:%M} Tokyo"
 
 
 def _document(correction: Correction, currency: str) -> dict[str, Any]:

@@ -14,7 +14,8 @@ from dagster._core.storage.tags import WILL_RETRY_TAG
 from assets.monthly_reports import STAGES
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.launching import missing_runs, runs_of
+from reports_pipeline.launching import lost_retries, missing_runs, runs_of
+from reports_pipeline.tokyo import now
 from resources.launches import Launch
 from resources.stage_outcomes import StageOutcome, StageOutcomes
 
@@ -74,6 +75,21 @@ class MonthProgress:
         return failures
 
 
+def estimated_end(
+    finished: Sequence[datetime.datetime], remaining: int, *, now: datetime.datetime
+) -> datetime.datetime | None:
+    """When the `remaining` tenants will be through, if they follow as others lately did; `finished`
+    are their moments. None if nobody remains, or those moments make no rate.
+
+    Tenants finish in batches, so time counts from the first batch on and its tenants do not.
+    """
+    first = min(finished, default=now)
+    followed = sum(moment > first for moment in finished)
+    if not remaining or not followed:
+        return None
+    return now + (now - first) / followed * remaining
+
+
 def wait_for_runs(
     instance: dg.DagsterInstance, launch: Launch, *, check_daemon: Callable[[], None]
 ) -> set[str]:
@@ -86,6 +102,7 @@ def wait_for_runs(
         if not missing_runs(instance, launch):
             runs = runs_of(instance, launch.launch_id)
             retried = {run.parent_run_id for run in runs}
+            retried |= lost_retries(instance, launch.launch_id, now())
             if all(_has_ended(run, retried) for run in runs):
                 return {run.run_id for run in runs}
         check_daemon()
@@ -93,7 +110,8 @@ def wait_for_runs(
 
 
 def _has_ended(run: dg.DagsterRun, retried: Collection[str | None]) -> bool:
-    """Whether nothing more will come of a run: the daemon may be about to retry it."""
+    """Whether nothing more will come of a run: the daemon may be about to retry it. `retried` are
+    the runs that it has retried, or will not any more."""
     awaits_retry = run.tags.get(WILL_RETRY_TAG) == "true" and run.run_id not in retried
     return run.is_finished and not awaits_retry
 

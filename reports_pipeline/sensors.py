@@ -21,7 +21,7 @@ from resources.delivery_register import DeliveryRegister
 from resources.feedback_queue import FeedbackQueue
 from resources.launches import Launches
 from resources.notifier import Notice, Notifier, Severity
-from resources.tenants import Tenants
+from resources.tenants import ContactPurpose, Tenants
 
 _MOST_TENANTS_SHOWN = 50
 # A tick of a sensor that takes longer than a minute is given up by Dagster.
@@ -51,7 +51,7 @@ def launch_sensor(assets: dg.AssetsDefinition) -> dg.SensorDefinition:
         target=assets,
         minimum_interval_seconds=5,
         default_status=dg.DefaultSensorStatus.RUNNING,
-        description="Creates the runs that `reports backfill` asked for.",
+        description="Creates the runs that `reports backfill` or the sweeper asked for.",
     )
     def sensor(
         context: dg.SensorEvaluationContext, launches: dg.ResourceParam[Launches]
@@ -169,22 +169,32 @@ def delivery_feedback_sensor(
 def _returned_notice(
     feedback: Feedback, delivery_register: DeliveryRegister, tenants: Tenants
 ) -> Notice:
-    """A task for an operator: reach the company in another way. No addresses: they are personal
-    data, which the register keeps."""
+    """A task for an operator: reach the company in another way, by an alternative contact first. No
+    addresses: they are personal data, which the register keeps."""
     contacts = tenants.contacts([feedback.tenant_id]).get(feedback.tenant_id, [])
     suppressed = delivery_register.suppressed([contact.email for contact in contacts])
-    others = [c.name for c in contacts if c.email.lower() not in suppressed]
+    others = sorted(
+        (contact for contact in contacts if contact.email.lower() not in suppressed),
+        key=lambda contact: contact.purpose is not ContactPurpose.ALTERNATIVE,
+    )
     kind = "complained" if feedback.kind is FeedbackKind.COMPLAINT else "bounced"
     body = "mail_returned" if feedback.suppresses else "mail_not_delivered"
 
     def text(msgid: str, language: str) -> str:
-        return catalog(language).text(
+        texts = catalog(language)
+        names = [
+            texts.text("notice.alternative_contact", name=contact.name)
+            if contact.purpose is ContactPurpose.ALTERNATIVE
+            else contact.name
+            for contact in others
+        ]
+        return texts.text(
             msgid,
             tenant_id=feedback.tenant_id,
             month=feedback.month,
             recipient_no=feedback.recipient_no,
             reason=feedback.reason,
-            others=", ".join(others) or "—",
+            others=", ".join(names) or "—",
         )
 
     return Notice(

@@ -29,6 +29,8 @@ from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from psycopg import sql
 
+from resources.new_file import make_folder
+
 # Locks the schema while it is upgraded, so that two services may start at once.
 _SCHEMA_LOCK_ID = 7_301_142
 # Dagster may keep its own tables, and its own `alembic_version`, in the same database.
@@ -232,8 +234,10 @@ class EmbeddedPostgres:
             DatabaseUnavailableError: there is one that others may have filled, or may enter.
         """
         server = self._account.pw_uid if self._account else os.geteuid()
+        # Another account has to come through; what it must not see is in folders of their own.
+        make_folder(folder.parent, mode=0o711 if self._account else 0o700)
         try:
-            folder.mkdir(mode=0o700, parents=True)
+            folder.mkdir(mode=0o700)
         except FileExistsError:
             found = folder.lstat()
             if not stat.S_ISDIR(found.st_mode) or found.st_uid != server or found.st_mode & 0o077:

@@ -10,7 +10,12 @@ import psycopg
 from psycopg.rows import DictRow, dict_row
 
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, RegisteredDelivery
+from reports_pipeline.delivery.deliveries import (
+    Delivery,
+    DeliveryMessage,
+    Recipient,
+    RegisteredDelivery,
+)
 from reports_pipeline.delivery.errors import DecisionError
 from reports_pipeline.delivery.states import MAYBE_SENT, DeliveryState
 from resources.delivery_records import (
@@ -44,23 +49,40 @@ class DeliveryDecisions:
 
     def hold(self, tenant_ids: Collection[str], month: Month | None, reason: str) -> None:
         """Let nothing go out to these tenants, of a month or of any, until they are released."""
-        self._hold_or_release("hold", tenant_ids, month, reason)
+        self._note_of_tenants("hold", tenant_ids, month, reason)
 
     def release(self, tenant_ids: Collection[str], month: Month | None, reason: str) -> None:
         """End a hold of the same month, or that of all months; without one, nothing changes."""
-        self._hold_or_release("release", tenant_ids, month, reason)
+        self._note_of_tenants("release", tenant_ids, month, reason)
+
+    def waive(self, tenant_ids: Collection[str], month: Month, reason: str) -> None:
+        """Expect nothing of a month to go to these tenants. It keeps no mail back: one that goes
+        out all the same counts as any other."""
+        self._note_of_tenants("waive", tenant_ids, month, reason)
+
+    def unwaive(self, tenant_ids: Collection[str], month: Month, reason: str) -> None:
+        """Expect the month's mails to go to these tenants after all; without a waiver, nothing
+        changes."""
+        self._note_of_tenants("unwaive", tenant_ids, month, reason)
+
+    def end_canary(self, month: Month, reason: str) -> None:
+        """Let the mails of a month go without waiting for those of its canaries any longer."""
+        with self._connection() as connection:
+            connection.execute(
+                """
+                insert into reporting.delivery_decisions (decision, month, reason, decided_by)
+                values ('end_canary', %s, %s, %s)
+                """,
+                [month.start, reason, self._actor],
+            )
 
     def holds(self) -> list[Hold]:
         """Those in force, by tenant; that of all months first."""
         with self._connection() as connection:
             rows = connection.execute(
                 """
-                select tenant_id, month, reason, decided_by from (
-                    select distinct on (tenant_id, month) * from reporting.delivery_decisions
-                    where decision in ('hold', 'release')
-                    order by tenant_id, month, decision_id desc
-                ) newest
-                where decision = 'hold' order by tenant_id, month nulls first
+                select tenant_id, month, reason, decided_by from reporting.delivery_holds
+                order by tenant_id, month nulls first
                 """
             )
             return [
@@ -113,17 +135,21 @@ class DeliveryDecisions:
 
         Raises:
             DecisionError: the mail has not gone out, is on its way, was complained about or sent
-                once more already, the address is suppressed, or a newer revision is waiting.
+                once more already, the address is suppressed, or a newer revision is waiting. A copy
+                that was refused may be sent elsewhere.
         """
         with self._connection() as connection:
             delivery, message = self._message(connection, tenant_id, month, recipient_no)
             newest = self._newest_revision(connection, tenant_id, month)
-            if newest != delivery.revision:
+            if newest != delivery.revision and not _is_current(connection, delivery):
                 raise DecisionError(
                     f"{tenant_id} {month}: revision {newest} waits to correct revision "
                     f"{delivery.revision}, which is not sent once more; see `approve`"
                 )
-            if message.state not in _MAY_BE_SENT_AGAIN:
+            is_refused_copy = (
+                message.resend_of is not None and message.state is DeliveryState.BLOCKED
+            )
+            if message.state not in _MAY_BE_SENT_AGAIN and not is_refused_copy:
                 raise DecisionError(
                     f"{tenant_id} {month}: the mail to recipient {recipient_no} is not sent once "
                     f"more: it is {message.state}"
@@ -138,6 +164,15 @@ class DeliveryDecisions:
                 raise DecisionError(
                     f"{tenant_id} {month}: the address is suppressed; name another contact's with "
                     "--to, or open it with `reports deliveries unsuppress`"
+                )
+            if is_refused_copy:
+                # Else it would go out beside its own copy once what it was refused for is mended.
+                move(
+                    connection,
+                    [message],
+                    DeliveryState.SUPERSEDED,
+                    actor=self._actor,
+                    reason=reason,
                 )
             [row] = connection.execute(
                 """
@@ -211,6 +246,25 @@ class DeliveryDecisions:
             delivery, message = self._unknown(connection, tenant_id, month, recipient_no)
             self._note_of_message(connection, "sign_off", delivery, message, reason)
 
+    def note_test_send(self, delivery: Delivery, address: str, reason: str) -> None:
+        """Keep that the person had a delivery's mail sent to an address as a test."""
+        with self._connection() as connection:
+            connection.execute(
+                """
+                insert into reporting.delivery_decisions
+                    (decision, tenant_id, month, revision, address, reason, decided_by)
+                values ('test_send', %s, %s, %s, %s, %s, %s)
+                """,
+                [
+                    delivery.tenant_id,
+                    delivery.month.start,
+                    delivery.revision,
+                    address,
+                    reason,
+                    self._actor,
+                ],
+            )
+
     def unsuppress(self, address: str, reason: str) -> None:
         """Let mails go to an address again.
 
@@ -237,7 +291,7 @@ class DeliveryDecisions:
         with psycopg.connect(self._url, row_factory=dict_row) as connection:
             yield connection
 
-    def _hold_or_release(
+    def _note_of_tenants(
         self, decision: str, tenant_ids: Collection[str], month: Month | None, reason: str
     ) -> None:
         with self._connection() as connection:
@@ -330,3 +384,15 @@ class DeliveryDecisions:
             """,
             [decision, tenant_id, month.start, revision, recipient_no, reason, self._actor],
         )
+
+
+def _is_current(connection: psycopg.Connection[DictRow], delivery: RegisteredDelivery) -> bool:
+    """Whether the figures are those of the delivery, though revisions with others were made."""
+    found = connection.execute(
+        """
+        select from reporting.stage_outcomes
+        where stage = 'statements' and tenant_id = %s and month = %s and revision = %s
+        """,
+        [delivery.tenant_id, delivery.month.start, delivery.revision],
+    ).fetchone()
+    return found is not None

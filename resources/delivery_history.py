@@ -13,8 +13,8 @@ from reports_pipeline.accounting.periods import Month
 
 @dataclass(frozen=True, slots=True)
 class Step:
-    """`what`: `r1/2 POSTING → ACCEPTED` of a mail (revision and recipient), `r2 approve` of a
-    decision."""
+    """`what`: `r1/2 POSTING → ACCEPTED` of a mail (revision and recipient), `r2 approve`,
+    `r2 test_send to ADDRESS` of a decision."""
 
     at: datetime.datetime
     what: str
@@ -23,7 +23,8 @@ class Step:
 
 
 def delivery_history(url: str, tenant_id: str, month: Month) -> list[Step]:
-    """In order of time; holds of every month are in it too."""
+    """In order of time; holds of every month are in it too, and what ended a wait of all tenants
+    of the month."""
     with psycopg.connect(url) as connection, connection.cursor(row_factory=class_row(Step)) as rows:
         return rows.execute(
             """
@@ -37,11 +38,12 @@ def delivery_history(url: str, tenant_id: str, month: Month) -> list[Step]:
                 union all
                 select decided_at, 1, decision_id, recipient_no,
                        concat('r' || revision, '/' || recipient_no, case when revision is not null
-                              then ' ' end, decision, case when month is null
+                              then ' ' end, decision, ' to ' || address, case when month is null
                               then ' every month' end),
                        decided_by, reason
                 from reporting.delivery_decisions
-                where tenant_id = %(tenant_id)s and (month = %(month)s or month is null)
+                where (tenant_id = %(tenant_id)s or decision = 'end_canary')
+                  and (month = %(month)s or month is null)
             ) steps
             order by at, kind, number, recipient_no
             """,

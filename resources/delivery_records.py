@@ -112,6 +112,8 @@ def read_deliveries(
         """,
         [month.start, list(tenant_ids)],
     ).fetchall()
+    if not deliveries:
+        return []
     messages: dict[str, list[DeliveryMessage]] = {}
     for row in connection.execute(
         """
@@ -156,6 +158,8 @@ def suppressed_addresses(
     connection: psycopg.Connection[DictRow], addresses: Collection[str]
 ) -> set[str]:
     """Those that get no mail any more, in small letters."""
+    if not addresses:
+        return set()
     rows = connection.execute(
         "select address from reporting.suppressed_addresses where address = any(%s)",
         [[address.lower() for address in addresses]],

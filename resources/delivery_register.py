@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import asdict, replace
 from typing import Self
 
@@ -22,6 +22,7 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import (
     Delivery,
     DeliveryMessage,
+    Letter,
     Recipient,
     RegisteredDelivery,
 )
@@ -32,7 +33,16 @@ from reports_pipeline.delivery.errors import (
     RevisionConflictError,
 )
 from reports_pipeline.delivery.feedback import Feedback, moves_of
-from reports_pipeline.delivery.states import HELD, MAYBE_SENT, SENT, WAITING, DeliveryState
+from reports_pipeline.delivery.preferences import Corrections
+from reports_pipeline.delivery.states import (
+    HELD,
+    MAYBE_SENT,
+    SENT,
+    WAITING,
+    DeliveryState,
+    check_move,
+)
+from resources.delivery_preferences import newest_preferences
 from resources.delivery_records import (
     message_of,
     move,
@@ -54,8 +64,9 @@ class DeliveryRegister(ABC):
     def register(self, delivery: Delivery) -> RegisteredDelivery:
         """Enter a delivery and return what the register holds; again, nothing is entered twice.
 
-        Letter and documents stay as they were entered first. Recipients follow the contacts as
-        long as nothing may have gone out; after that nobody is added, so that repeating an old
+        Letter and documents stay as they were entered first. The company's own words in the letter
+        (note, support address) follow its wishes, and recipients the contacts, as long as nothing
+        may have gone out; after that nobody is added, so that repeating an old
         month mails nobody. Who is no longer a contact is blocked. What was blocked starts again
         in BUILT, but an address that was refused stays blocked, and a suppressed one is blocked as
         long as it is suppressed. An address gets one message,
@@ -67,9 +78,10 @@ class DeliveryRegister(ABC):
             RevisionConflictError: the revision has other numbers, or a newer one is registered.
             LostClaimError: another process moved one of the messages meanwhile, or sent an earlier
                 revision that the letter does not speak of.
-            CorrectionPendingError: a mail of an earlier revision went out and nobody has approved
-                this one, or it may have gone out and nobody has dealt with that.
-            DeliveryHeldError: a person holds the tenant's mails.
+            CorrectionPendingError: a mail of an earlier revision went out and neither a person nor
+                the company's preferences let this one follow, or it may have gone out and nobody
+                has dealt with that.
+            DeliveryHeldError: a person holds the tenant's mails, of which some wait.
         """
 
     @abstractmethod
@@ -79,24 +91,32 @@ class DeliveryRegister(ABC):
         """All revisions by tenant, oldest first; a tenant without any is missing."""
 
     @abstractmethod
+    def free_expired(self) -> list[DeliveryMessage]:
+        """Take from processes that seem dead what they held, of any month, and return it as it is
+        then: CLAIMED → READY where the lease has run out, POSTING → UNKNOWN 15 minutes later. What
+        another process is moving at this moment is left to it."""
+
+    @abstractmethod
     def verify(self, messages: Sequence[DeliveryMessage]) -> list[DeliveryMessage]:
         """BUILT → VERIFIED: what is stored was compared with what was built."""
 
     @abstractmethod
     def release(self, messages: Sequence[DeliveryMessage]) -> list[DeliveryMessage]:
-        """VERIFIED → READY: they may go out now."""
+        """VERIFIED → READY: nothing about them stands in the way of their going out."""
 
     @abstractmethod
     def claim(self, message: DeliveryMessage) -> DeliveryMessage:
-        """READY → CLAIMED, for as long as the lease.
-
-        Raises:
-            DeliveryHeldError: a person holds the tenant's mails.
-        """
+        """READY → CLAIMED, for as long as the lease."""
 
     @abstractmethod
     def begin_posting(self, message: DeliveryMessage) -> DeliveryMessage:
-        """CLAIMED → POSTING, safely on disk when this returns. The one post comes next."""
+        """CLAIMED → POSTING, safely on disk when this returns. The one post comes next.
+
+        Raises:
+            DeliveryHeldError: a person holds the tenant's mails; the message is READY again.
+            LostClaimError: also where the address is suppressed; the message is READY again, and
+                the next registration blocks it.
+        """
 
     @abstractmethod
     def accept(self, message: DeliveryMessage, provider_id: str) -> DeliveryMessage:
@@ -158,14 +178,19 @@ class PostgresDeliveryRegister(DeliveryRegister):
 
     def register(self, delivery: Delivery) -> RegisteredDelivery:
         with self._transaction() as connection:
+            # By itself: what a dead process left is told, whatever becomes of the registration.
+            self._free_expired(connection, delivery)
+        with self._transaction() as connection:
             take_turns(connection, delivery.tenant_id, delivery.month)
-            self._free_expired_claims(connection, delivery)
             revisions = {
                 standing.revision: standing
                 for standing in read_deliveries(connection, delivery.month, [delivery.tenant_id])
             }
             standing = revisions.pop(delivery.revision, None)
-            self._supersede(connection, revisions.values(), delivery)
+            permission: str | None = ""
+            if any(other.among(MAYBE_SENT) for other in revisions.values()):
+                permission = _permission(connection, delivery)
+            self._supersede(connection, revisions.values(), delivery, permission is not None)
             if standing is None:
                 _require_true_letter(delivery, revisions.values())
                 self._enter(connection, delivery)
@@ -174,11 +199,16 @@ class PostgresDeliveryRegister(DeliveryRegister):
                     f"revision {delivery.revision} of {delivery.tenant_id} {delivery.month} "
                     "is registered with other numbers"
                 )
-            self._follow_contacts(connection, delivery, standing.messages if standing else ())
+            else:
+                self._follow_wishes(connection, standing, delivery.letter)
+            self._follow_contacts(
+                connection, delivery, standing.messages if standing else (), permission or ""
+            )
             registered = self._block_suppressed(connection, delivery)
         # What is held is registered all the same.
-        with self._transaction() as connection:
-            _require_released(connection, delivery.tenant_id, delivery.month)
+        waits = bool(registered.among(WAITING))
+        if waits and (held := _hold(self._opened(), delivery.tenant_id, delivery.month)):
+            raise held
         return registered
 
     def read(
@@ -190,58 +220,45 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 found[delivery.tenant_id] = (*found.get(delivery.tenant_id, ()), delivery)
         return found
 
-    def verify(self, messages: Sequence[DeliveryMessage]) -> list[DeliveryMessage]:
+    def free_expired(self) -> list[DeliveryMessage]:
         with self._transaction() as connection:
-            return self._move(connection, messages, DeliveryState.VERIFIED)
+            return self._free_expired(connection)
+
+    def verify(self, messages: Sequence[DeliveryMessage]) -> list[DeliveryMessage]:
+        return self._moved(messages, DeliveryState.VERIFIED)
 
     def release(self, messages: Sequence[DeliveryMessage]) -> list[DeliveryMessage]:
-        with self._transaction() as connection:
-            return self._move(connection, messages, DeliveryState.READY)
+        return self._moved(messages, DeliveryState.READY)
 
     def claim(self, message: DeliveryMessage) -> DeliveryMessage:
-        with self._transaction() as connection:
-            [delivery] = connection.execute(
-                "select tenant_id, month from reporting.deliveries where delivery_id = %s",
-                [message.delivery_id],
-            ).fetchall()
-            _require_released(connection, delivery["tenant_id"], Month.of(delivery["month"]))
-            if suppressed_addresses(connection, [message.recipient.email]):
-                # The next registration blocks it.
-                raise LostClaimError(f"{message.delivery_id}: the address was suppressed meanwhile")
-            return self._move(connection, [message], DeliveryState.CLAIMED)[0]
+        return self._moved([message], DeliveryState.CLAIMED)[0]
 
     def begin_posting(self, message: DeliveryMessage) -> DeliveryMessage:
+        # Or a mail under way could be made READY below.
+        check_move(message.state, DeliveryState.POSTING)
         with self._transaction() as connection:
-            # A server that acknowledges commits before they are on disk could forget this one in
-            # a crash, and the mail would go out again.
-            connection.execute("set local synchronous_commit = on")
-            return self._move(connection, [message], DeliveryState.POSTING)[0]
+            obstacle = _last_look(connection, message)
+            if obstacle is None:
+                return self._move(connection, [message], DeliveryState.POSTING)[0]
+            self._move(connection, [message], DeliveryState.READY, str(obstacle))
+        raise obstacle
 
     def accept(self, message: DeliveryMessage, provider_id: str) -> DeliveryMessage:
-        with self._transaction() as connection:
-            return self._move(
-                connection, [message], DeliveryState.ACCEPTED, provider_id=provider_id
-            )[0]
+        return self._moved([message], DeliveryState.ACCEPTED, provider_id=provider_id)[0]
 
     def postpone(self, message: DeliveryMessage, reason: str) -> DeliveryMessage:
-        with self._transaction() as connection:
-            return self._move(connection, [message], DeliveryState.READY, reason)[0]
+        return self._moved([message], DeliveryState.READY, reason)[0]
 
     def mark_unknown(self, message: DeliveryMessage, reason: str) -> DeliveryMessage:
-        with self._transaction() as connection:
-            return self._move(connection, [message], DeliveryState.UNKNOWN, reason)[0]
+        return self._moved([message], DeliveryState.UNKNOWN, reason)[0]
 
     def block(
         self, messages: Sequence[DeliveryMessage], code: FailureCode, reason: str
     ) -> list[DeliveryMessage]:
-        with self._transaction() as connection:
-            return self._move(
-                connection, messages, DeliveryState.BLOCKED, reason, blocked_code=code
-            )
+        return self._moved(messages, DeliveryState.BLOCKED, reason, blocked_code=code)
 
     def suppressed(self, addresses: Collection[str]) -> set[str]:
-        with self._transaction() as connection:
-            return suppressed_addresses(connection, addresses)
+        return suppressed_addresses(self._opened(), addresses)
 
     def record(self, feedback: Feedback) -> bool:
         key = [feedback.delivery_id, feedback.recipient_no]
@@ -285,12 +302,17 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 )
             return True
 
-    @contextmanager
-    def _transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
+    def _opened(self) -> psycopg.Connection[DictRow]:
+        """A connection on which each statement is a transaction of its own."""
         if self._connection is None or self._connection.closed:
             self._connection = psycopg.connect(self._url, autocommit=True, row_factory=dict_row)
-        with self._connection.transaction():
-            yield self._connection
+        return self._connection
+
+    @contextmanager
+    def _transaction(self) -> Iterator[psycopg.Connection[DictRow]]:
+        connection = self._opened()
+        with connection.transaction():
+            yield connection
 
     def _registered(
         self, connection: psycopg.Connection[DictRow], delivery: Delivery
@@ -301,34 +323,43 @@ class PostgresDeliveryRegister(DeliveryRegister):
             if found.revision == delivery.revision
         )
 
-    def _free_expired_claims(
-        self, connection: psycopg.Connection[DictRow], delivery: Delivery
-    ) -> None:
+    def _free_expired(
+        self,
+        connection: psycopg.Connection[DictRow],
+        delivery: Delivery | None = None,
+    ) -> list[DeliveryMessage]:
+        """Of the tenant's month, or of everybody's."""
         rows = connection.execute(
             """
             select message.* from reporting.delivery_messages message
             join reporting.deliveries using (delivery_id)
-            where tenant_id = %s and month = %s and (
-                (state = 'CLAIMED' and lease_until <= now())
-                or (state = 'POSTING' and lease_until <= now() - interval '15 minutes')
-            )
-            for update of message
+            where (%(tenant_id)s::text is null
+                   or (tenant_id = %(tenant_id)s and month = %(month)s))
+              and lease_until <= now()
+              and (state <> 'POSTING' or lease_until <= now() - interval '15 minutes')
+            for update of message skip locked
             """,
-            [delivery.tenant_id, delivery.month.start],
+            {
+                "month": delivery and delivery.month.start,
+                "tenant_id": delivery and delivery.tenant_id,
+            },
         )
         expired = [message_of(row) for row in rows]
-        for held, freed in (
+        freed: list[DeliveryMessage] = []
+        for held, free in (
             (DeliveryState.CLAIMED, DeliveryState.READY),
             (DeliveryState.POSTING, DeliveryState.UNKNOWN),
         ):
             of_state = [message for message in expired if message.state is held]
-            self._move(connection, of_state, freed, "the lease ran out")
+            freed += self._move(connection, of_state, free, "the lease ran out")
+        return freed
 
     def _supersede(
         self,
         connection: psycopg.Connection[DictRow],
         others: Iterable[RegisteredDelivery],
         delivery: Delivery,
+        may_correct: bool,
     ) -> None:
         revision = delivery.revision
         for other in others:
@@ -342,7 +373,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 for message in other.among(MAYBE_SENT - SENT)
                 if message.state is DeliveryState.POSTING or not message.dealt_with
             ]
-            if unclear or (other.among(MAYBE_SENT) and not _is_approved(connection, delivery)):
+            if unclear or (other.among(MAYBE_SENT) and not may_correct):
                 raise CorrectionPendingError(
                     f"revision {other.revision} of {other.tenant_id} {other.month} was sent, "
                     "or may have been",
@@ -373,6 +404,17 @@ class PostgresDeliveryRegister(DeliveryRegister):
             ],
         )
 
+    def _follow_wishes(
+        self, connection: psycopg.Connection[DictRow], standing: RegisteredDelivery, letter: Letter
+    ) -> None:
+        """A company's own words may be mended until somebody may have read them."""
+        mended = replace(standing.letter, note=letter.note, support_address=letter.support_address)
+        if mended != standing.letter and not standing.among(MAYBE_SENT):
+            connection.execute(
+                "update reporting.deliveries set letter = %s where delivery_id = %s",
+                [Jsonb(asdict(mended)), standing.delivery_id],
+            )
+
     def _block_suppressed(
         self, connection: psycopg.Connection[DictRow], delivery: Delivery
     ) -> RegisteredDelivery:
@@ -396,6 +438,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
         connection: psycopg.Connection[DictRow],
         delivery: Delivery,
         messages: Sequence[DeliveryMessage],
+        permission: str,
     ) -> None:
         contacts: dict[str, Recipient] = {}
         for recipient in delivery.recipients:
@@ -441,13 +484,14 @@ class PostgresDeliveryRegister(DeliveryRegister):
         self._move(connection, mended, DeliveryState.BUILT, "registered again")
         if not any(message.state in MAYBE_SENT for message in messages):
             added = [contact for address, contact in contacts.items() if address not in known]
-            self._add(connection, delivery.delivery_id, added, after=len(messages))
+            self._add(connection, delivery.delivery_id, added, permission, after=len(messages))
 
     def _add(
         self,
         connection: psycopg.Connection[DictRow],
         delivery_id: str,
         recipients: Sequence[Recipient],
+        reason: str,
         *,
         after: int,
     ) -> None:
@@ -465,7 +509,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
             )
             insert into reporting.delivery_moves
                 (delivery_id, recipient_no, version, to_state, actor, reason)
-            select delivery_id, recipient_no, version, 'BUILT', %(actor)s, '' from added
+            select delivery_id, recipient_no, version, 'BUILT', %(actor)s, %(reason)s from added
             """,
             {
                 "delivery_id": delivery_id,
@@ -473,8 +517,24 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 "names": [recipient.name for recipient in recipients],
                 "emails": [recipient.email for recipient in recipients],
                 "actor": self._actor,
+                "reason": reason,
             },
         )
+
+    def _moved(
+        self,
+        messages: Sequence[DeliveryMessage],
+        to: DeliveryState,
+        reason: str = "",
+        *,
+        provider_id: str | None = None,
+        blocked_code: FailureCode | None = None,
+    ) -> list[DeliveryMessage]:
+        """Of several messages all or none; what moves one is a single statement."""
+        with nullcontext(self._opened()) if len(messages) == 1 else self._transaction() as opened:
+            return self._move(
+                opened, messages, to, reason, provider_id=provider_id, blocked_code=blocked_code
+            )
 
     def _move(
         self,
@@ -498,32 +558,68 @@ class PostgresDeliveryRegister(DeliveryRegister):
         )
 
 
-def _require_released(
+def _hold(
     connection: psycopg.Connection[DictRow], tenant_id: str, month: Month
-) -> None:
-    """Of the month and of all months, the newest word counts."""
-    for row in connection.execute(
+) -> DeliveryHeldError | None:
+    row = connection.execute(
         """
-        select distinct on (month) decision, reason, decided_by
-        from reporting.delivery_decisions
-        where tenant_id = %s and (month is null or month = %s) and decision in ('hold', 'release')
-        order by month, decision_id desc
+        select reason, decided_by from reporting.delivery_holds
+        where tenant_id = %s and (month is null or month = %s)
+        order by month nulls first limit 1
         """,
         [tenant_id, month.start],
-    ):
-        if row["decision"] == "hold":
-            raise DeliveryHeldError(f"held by {row['decided_by']}: {row['reason']}")
+    ).fetchone()
+    return None if row is None else _held(row)
 
 
-def _is_approved(connection: psycopg.Connection[DictRow], delivery: Delivery) -> bool:
-    found = connection.execute(
+def _last_look(
+    connection: psycopg.Connection[DictRow], message: DeliveryMessage
+) -> DeliveryHeldError | LostClaimError | None:
+    """What keeps a message from being posted now, in one statement with what the move to POSTING
+    needs: a server that acknowledges commits before they are on disk could forget that one in a
+    crash, and the mail would go out again."""
+    [row] = connection.execute(
+        """
+        select set_config('synchronous_commit', 'on', true), reason, decided_by,
+               exists (
+                   select from reporting.suppressed_addresses where address = lower(%(address)s)
+               ) as is_suppressed
+        from reporting.deliveries delivery
+        left join lateral (
+            select reason, decided_by from reporting.delivery_holds
+            where tenant_id = delivery.tenant_id and (month is null or month = delivery.month)
+            order by month nulls first limit 1
+        ) hold on true
+        where delivery_id = %(delivery_id)s
+        """,
+        {"address": message.recipient.email, "delivery_id": message.delivery_id},
+    ).fetchall()
+    if row["decided_by"] is not None:
+        return _held(row)
+    if row["is_suppressed"]:
+        return LostClaimError("the address was suppressed meanwhile")
+    return None
+
+
+def _held(row: DictRow) -> DeliveryHeldError:
+    return DeliveryHeldError(f"held by {row['decided_by']}: {row['reason']}")
+
+
+def _permission(connection: psycopg.Connection[DictRow], delivery: Delivery) -> str | None:
+    """Why a correction of what was sent may go out, for the history; None if it may not."""
+    approved = connection.execute(
         """
         select from reporting.delivery_decisions
         where decision = 'approve' and tenant_id = %s and month = %s and revision = %s
         """,
         [delivery.tenant_id, delivery.month.start, delivery.revision],
     ).fetchone()
-    return found is not None
+    if approved is not None:
+        return ""  # the history has the decision itself
+    newest = newest_preferences(connection, [delivery.tenant_id]).get(delivery.tenant_id)
+    if newest is not None and newest.preferences.corrections is Corrections.AUTOMATIC:
+        return f"corrections are automatic by version {newest.version} of the preferences"
+    return None
 
 
 def _require_true_letter(delivery: Delivery, earlier: Iterable[RegisteredDelivery]) -> None:

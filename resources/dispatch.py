@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from email.message import EmailMessage
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
@@ -12,8 +12,10 @@ from reports_pipeline.delivery.deliveries import (
     Delivery,
     DeliveryMessage,
     RegisteredDelivery,
+    VerifiedDocument,
     verified_documents,
 )
+from reports_pipeline.delivery.enclosures import Enclosed, ShareDocument, build_within
 from reports_pipeline.delivery.errors import (
     BadAddressError,
     CorrectionPendingError,
@@ -32,6 +34,7 @@ from reports_pipeline.delivery.messages import (
 )
 from reports_pipeline.delivery.states import HELD, SENT, WAITING, DeliveryState
 from resources.delivery_register import DeliveryRegister
+from resources.departures import Departure
 from resources.mailer import Mailer
 
 _REFUSALS = (
@@ -39,6 +42,48 @@ _REFUSALS = (
     FailureCode.ADDRESS_SUPPRESSED,
     FailureCode.MAIL_REFUSED,
 )
+
+
+@dataclass(frozen=True, slots=True)
+class _MailWriter:
+    """Writes the mails of one delivery."""
+
+    settings: MailSettings
+    now: datetime.datetime
+    share_document: ShareDocument | None
+    largest_mail_bytes: int
+
+    def mails(
+        self,
+        registered: RegisteredDelivery,
+        messages: Sequence[DeliveryMessage],
+        documents: Sequence[VerifiedDocument],
+    ) -> dict[int, EmailMessage]:
+        """By recipient_no; all with their documents, or all with links."""
+
+        def build(enclosed: Enclosed) -> list[EmailMessage]:
+            return [
+                build_message(
+                    registered.letter,
+                    enclosed,
+                    envelope=_envelope(registered, message),
+                    recipient=message.recipient,
+                    settings=self.settings,
+                    sent_at=self.now,
+                    is_resend=message.resend_of is not None,
+                )
+                for message in messages
+            ]
+
+        mails = build_within(
+            self.largest_mail_bytes,
+            documents,
+            build,
+            share=self.share_document,
+            sent_at=self.now,
+        )
+        numbers = [message.recipient_no for message in messages]
+        return dict(zip(numbers, mails, strict=True))
 
 
 def deliver(
@@ -49,29 +94,40 @@ def deliver(
     *,
     settings: MailSettings,
     now: datetime.datetime,
+    departure: Departure | None = None,
+    share_document: ShareDocument | None = None,
 ) -> RegisteredDelivery:
     """Send what has not gone out of a delivery, and return what the register then holds.
 
+    What may not go yet by its `departure` (None: it may) is registered, verified and made READY all
+    the same, so that what is wrong with it is found now. It is returned among those WAITING, and a
+    later call sends it.
+
     May be called any number of times, by any number of processes: a mail is posted at most once,
     and a later call returns, or raises, what the first one did. `load_document` returns the bytes
-    under an object key or raises LookupError; `now`, with its time zone, is the date of the mails.
+    under an object key or raises LookupError; `now`, with its time zone, is the time on the clock,
+    and the date of the mails.
+    Without `share_document` every mail carries its documents, however large they are.
 
     With some recipients blocked and the others served, the delivery counts as sent:
-    `among(frozenset({DeliveryState.BLOCKED}))` names them.
+    `among(frozenset({DeliveryState.BLOCKED}))` names them. Not so if what is blocked is a mail that
+    a person has sent once more.
 
     Raises:
         TenantFailureError: for a person to mend. NO_RECIPIENT: nobody to send to;
             ADDRESS_REFUSED, ADDRESS_SUPPRESSED: nobody who can be mailed; MAIL_REFUSED,
-            DOCUMENT_MISMATCH, BAD_TEXT, TOO_LARGE: the mail must not go out; CORRECTION_PENDING: an
-            earlier revision went out, or may have; DELIVERY_UNKNOWN: a mail may or may not have
-            gone out; DELIVERY_HELD: a person holds the tenant's mails.
+            DOCUMENT_MISMATCH, BAD_TEXT, TEMPLATE_UNUSABLE, TOO_LARGE: the mail must not go out;
+            CORRECTION_PENDING: an earlier revision went out, or may have; DELIVERY_UNKNOWN: a mail
+            may or may not have gone out; DELIVERY_HELD: a person holds the tenant's mails.
         ThrottledError: the provider wants fewer mails; call again later.
         LostClaimError: another process is at it, or died at it; call again later.
         RevisionConflictError: the revision was registered with other numbers, or is outdated.
     """
     try:
         registered = register.register(delivery)
-        sent = _send(register, mailer, load_document, registered, settings, now)
+        writer = _MailWriter(settings, now, share_document, delivery.largest_mail_bytes)
+        may_go = departure is None or departure.may_go(now)
+        sent = _send(register, mailer, load_document, registered, writer, may_go)
     except CorrectionPendingError as error:
         raise _failure(
             delivery.tenant_id,
@@ -91,8 +147,8 @@ def _send(
     mailer: Mailer,
     load_document: Callable[[str], bytes],
     registered: RegisteredDelivery,
-    settings: MailSettings,
-    now: datetime.datetime,
+    writer: _MailWriter,
+    may_go: bool,
 ) -> list[DeliveryMessage]:
     """Every message that was waiting, as it is afterwards."""
     moved: list[DeliveryMessage] = []
@@ -109,24 +165,16 @@ def _send(
 
     try:
         documents = verified_documents(registered, load_document)
-        mails = {
-            message.recipient_no: build_message(
-                registered.letter,
-                documents,
-                envelope=_envelope(registered, message),
-                recipient=message.recipient,
-                settings=settings,
-                sent_at=now,
-                is_resend=message.resend_of is not None,
-            )
-            for message in waiting
-        }
+        mails = writer.mails(registered, waiting, documents)
     except TenantFailureError as error:
         register.block(waiting, error.failure.code, str(error))
         raise
 
+    ready = _make_ready(register, waiting)
+    if not may_go:
+        return moved + ready
     throttled: ThrottledError | None = None
-    for message in _make_ready(register, waiting):
+    for message in ready:
         mail = mails[message.recipient_no]
         try:
             moved.append(_post(register, mailer, message, mail, _envelope(registered, message)))
@@ -197,9 +245,12 @@ def _concluded(registered: RegisteredDelivery) -> RegisteredDelivery:
             delivery_id=registered.delivery_id,
             recipient_nos=_numbers(unknown),
         )
-    if registered.among(SENT) or any(message.dealt_with for message in registered.messages):
-        return registered
     blocked = registered.among(frozenset({DeliveryState.BLOCKED}))
+    if registered.among(SENT | WAITING) or any(m.dealt_with for m in registered.messages):
+        # What a person has sent once more is to arrive, whatever became of the mail it repeats.
+        blocked = tuple(message for message in blocked if message.resend_of is not None)
+        if not blocked:
+            return registered
     for code in _REFUSALS:
         if refused := [m for m in blocked if m.blocked_code is code]:
             raise _failure(registered.tenant_id, code, recipient_nos=_numbers(refused))

@@ -11,6 +11,7 @@ from abc import ABC, abstractmethod
 from pathlib import Path
 from urllib.parse import quote
 
+from reports_pipeline.delivery.enclosures import ShareDocument
 from resources.new_file import write_new_file
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
@@ -48,13 +49,27 @@ class DocumentStore(ABC):
     def link(self, key: str) -> str:
         """An address under which an operator's browser opens the file."""
 
+    @property
+    @abstractmethod
+    def share(self) -> ShareDocument | None:
+        """Makes links for readers, which nobody else can make or change into that of another file;
+        None where readers could not open them."""
+
+
+def content_disposition(file_name: str, key: str) -> str:
+    """The header with which a browser downloads a file under a name in any language (RFC 6266);
+    programs that know ASCII only take the last part of its key."""
+    ascii_name = key.rpartition("/")[2]
+    return f"attachment; filename=\"{ascii_name}\"; filename*=UTF-8''{quote(file_name, safe='')}"
+
 
 class LocalDocumentStore(DocumentStore):
-    """Files in a folder; `link_base` is the address of the server that shows the folder."""
+    """Files in a folder; `link_base` is the address of the server that shows it to operators."""
 
-    def __init__(self, folder: Path, link_base: str) -> None:
+    def __init__(self, folder: Path, link_base: str, share: ShareDocument | None = None) -> None:
         self._folder = folder.resolve()
         self._link_base = link_base.rstrip("/")
+        self._share = share
 
     def put(self, key: str, content: bytes) -> None:
         path = self._path(key)
@@ -72,6 +87,10 @@ class LocalDocumentStore(DocumentStore):
 
     def link(self, key: str) -> str:
         return f"{self._link_base}/{quote(key)}"
+
+    @property
+    def share(self) -> ShareDocument | None:
+        return self._share
 
     def _path(self, key: str) -> Path:
         if _KEY.fullmatch(key) is None:

@@ -7,11 +7,14 @@ here, since only it sees the lines.
 
 from __future__ import annotations
 
+import contextlib
 import json
 import re
+import time
 from abc import ABC, abstractmethod
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 
+import adbc_driver_manager
 import adbc_driver_postgresql.dbapi as adbc
 import pandas as pd
 import pyarrow as pa
@@ -22,8 +25,14 @@ from reports_pipeline.accounting.books import SHOWN_MONTHS
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
 from reports_pipeline.accounting.periods import Month
+from resources.budgets import Budget, BudgetExceededError
 
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
+_DEFAULT_BUDGET = Budget()
+_SECONDS_FOR_A_LOCK = 30
+_LOCK_NOT_AVAILABLE, _QUERY_CANCELED = "55P03", "57014"
+# What a byte that Arrow has read becomes as frames and reports.
+_BYTES_IN_PYTHON = 8
 # Statements show the flows of the month a year before, and of all months since.
 _SHOWN_BEFORE = SHOWN_MONTHS - 1
 
@@ -42,16 +51,22 @@ class Ledger(ABC):
         UNFLAGGED_CLOSING_ENTRY.
 
         Raises:
+            BudgetExceededError: reading takes too much time or memory.
             ValueError: a tenant id is malformed.
         """
 
 
 class PostgresLedger(Ledger):
-    """The schema `ledger` of a PostgreSQL database, for example a read-only replica."""
+    """The schema `ledger` of a PostgreSQL database, for example a read-only replica.
 
-    def __init__(self, url: str, *, timeout_seconds: int = 300) -> None:
+    However many tenants are asked for, they have the time and memory of one, which is plenty for a
+    batch of usual ones. If it is not enough, ask for half of them, until one tenant is left that
+    needs too much by itself.
+    """
+
+    def __init__(self, url: str, *, budget: Budget = _DEFAULT_BUDGET) -> None:
         self._url = url
-        self._timeout_seconds = timeout_seconds
+        self._budget = budget
 
     def extract(
         self, month: Month, tenant_ids: Sequence[str]
@@ -59,9 +74,14 @@ class PostgresLedger(Ledger):
         for tenant_id in tenant_ids:
             if _TENANT_ID.fullmatch(tenant_id) is None:
                 raise ValueError(f"not a tenant id: {tenant_id!r}")
-        with adbc.connect(self._url) as connection, connection.cursor() as cursor:
+        reading = _Reading(self._budget)
+        with (
+            adbc.connect(self._url) as connection,
+            connection.cursor() as cursor,
+            reading.limits(),
+        ):
             cursor.execute("set transaction isolation level repeatable read, read only")
-            cursor.execute(f"set local statement_timeout = '{self._timeout_seconds}s'")
+            cursor.execute(f"set local lock_timeout = {reading.lock_milliseconds}")
             # Compiling costs more than it saves in queries as short as these; some years of a
             # batch's snapshots are sorted in memory.
             cursor.execute("set local jit = off")
@@ -73,8 +93,11 @@ class PostgresLedger(Ledger):
             def query(statement: str, tenant_ids: Sequence[str] = tenant_ids) -> pa.Table:
                 # COPY, which ADBC reads through, takes no parameters; both are safe as literals.
                 tenants = f"'{{{','.join(tenant_ids)}}}'::text[]"
+                cursor.execute(f"set local statement_timeout = {reading.milliseconds_left()}")
                 cursor.execute(statement.format(tenants=tenants, month=f"date '{month.start}'"))
-                return cursor.fetch_arrow_table()
+                table = cursor.fetch_arrow_table()
+                reading.charge(table.nbytes)
+                return table
 
             tables = {name: query(statement) for name, statement in _EXTRACTS.items()}
             marked = {
@@ -90,6 +113,52 @@ class PostgresLedger(Ledger):
             ]
             connection.rollback()
         return _extract(month, tables), failures
+
+
+class _Reading:
+    """What is left of the budget while the ledger is read."""
+
+    def __init__(self, budget: Budget) -> None:
+        self._budget = budget
+        self._deadline = time.monotonic() + budget.seconds
+        self._bytes_left = budget.megabytes * 2**20 // _BYTES_IN_PYTHON
+
+    @property
+    def lock_milliseconds(self) -> int:
+        # Well before the time is up: a lock is no tenant's fault.
+        return int(1000 * min(_SECONDS_FOR_A_LOCK, self._budget.seconds / 2))
+
+    def milliseconds_left(self) -> int:
+        # 0 would be no limit
+        return max(1, int(1000 * (self._deadline - time.monotonic())))
+
+    def charge(self, arrow_bytes: int) -> None:
+        """Count in what was read.
+
+        Raises:
+            BudgetExceededError: with all that was read before, it would become too large.
+        """
+        self._bytes_left -= arrow_bytes
+        if self._bytes_left < 0:
+            raise BudgetExceededError("megabytes", self._budget.megabytes)
+
+    @contextlib.contextmanager
+    def limits(self) -> Iterator[None]:
+        """Say what the database means when it stops a statement.
+
+        Raises:
+            BudgetExceededError: the time was up.
+            TimeoutError: somebody held a lock.
+        """
+        try:
+            yield
+        except adbc_driver_manager.Error as error:
+            if error.sqlstate == _LOCK_NOT_AVAILABLE:
+                raise TimeoutError(f"a table of the ledger is locked: {error}") from error
+            # An administrator may cancel a statement too.
+            if error.sqlstate == _QUERY_CANCELED and time.monotonic() >= self._deadline:
+                raise BudgetExceededError("seconds", self._budget.seconds) from error
+            raise
 
 
 def _suspects(

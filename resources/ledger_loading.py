@@ -48,6 +48,7 @@ TABLES: Mapping[str, pa.Schema] = {
             "contact_no": pa.int16(),
             "name": pa.string(),
             "email": pa.string(),
+            "purpose": pa.string(),
         }
     ),
     "accounts": pa.schema(

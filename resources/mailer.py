@@ -40,8 +40,10 @@ class OutboxMailer(Mailer):
             AlreadyPostedError: the mail is there; it is not overwritten.
             ThrottledError: the folder cannot be written, for example on a full disk.
         """
-        name = f"{envelope.tenant_id}_r{envelope.revision}_{envelope.recipient_no}.eml"
-        path = Path(str(envelope.month)) / name
+        name = f"{envelope.tenant_id}_r{envelope.revision}_{envelope.recipient_no}"
+        if envelope.test_id is not None:
+            name += f"_test-{envelope.test_id}"
+        path = Path(str(envelope.month)) / f"{name}.eml"
         try:
             write_new_file(self._folder / path, message.as_bytes())
         except FileExistsError:

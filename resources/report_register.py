@@ -77,6 +77,7 @@ class ReportRegister:
         and `statements_key` is the file that says what the documents show.
         """
         with psycopg.connect(self._url) as connection:
+            connection.execute("set local lock_timeout = '60s'")
             # Two runs on the same tenant take turns, so that neither takes the other's number.
             connection.execute(
                 "select pg_advisory_xact_lock(hashtext('report_revisions/' || %s))", [str(month)]

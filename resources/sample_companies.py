@@ -6,10 +6,12 @@ there are.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+
+from resources.tenants import Contact, ContactPurpose
 
 # (Japanese, romanized). Variant characters such as 髙, 﨑 and 邉 are everyday names in Japan, and
 # a font or an encoding that lacks them shows at once.
@@ -52,6 +54,7 @@ _FORMS = (
 )  # fmt: skip
 _FORM_SHARES = (0.52, 0.22, 0.14, 0.12)
 _POSITIONS = (("経理部", "Accounting"), ("代表取締役", "President"), ("総務部", "Administration"))
+_ALTERNATIVE_CONTACTS = 0.25  # of the companies
 
 
 @dataclass(frozen=True)
@@ -164,7 +167,7 @@ class SampleCompany:
     display_unit: str
     plan: str
     copy_language: str | None
-    contacts: tuple[tuple[str, str], ...]  # name, e-mail address
+    contacts: tuple[Contact, ...]
     trade: Trade
     posts_closing_entries: bool
     last_month_closed: bool
@@ -180,14 +183,25 @@ def sample_company(number: int, seed: int) -> SampleCompany:
     trade = TRADES[list(TRADES)[rng.integers(len(TRADES))]]
     basis = rng.choice(["exclusive", "inclusive", "none"], p=[0.82, 0.11, 0.07])
     people = person_names(rng, int(rng.integers(1, 4)), language)
-    # Drawn apart, so that companies stay what they were before these habits were known.
+    # Drawn apart, so that companies stay what they were before these habits were known, and
+    # alternative contacts.
     habits = np.random.default_rng([seed, number, 3]).random(4)
+    others = np.random.default_rng([seed, number, 4])
     name = company_names(rng, [trade], language)[0]
     fiscal_year_start_month = int(
         rng.choice([4, 1, 10, 7, 9, 6, 3], p=[0.46, 0.16, 0.12, 0.10, 0.07, 0.05, 0.04])
     )
     plan = str(rng.choice(["light", "standard", "premium"], p=[0.3, 0.5, 0.2]))
     has_copy = plan == "premium" and habits[3] < 0.5
+    domains = rng.choice(["example.jp", "example.com"], len(people))
+    readers = [
+        Contact(
+            contact_no,
+            f"{in_language(_POSITIONS[contact_no - 1], language)} {person}",
+            f"{tenant_id}.{contact_no}@{domain}",
+        )
+        for contact_no, (person, domain) in enumerate(zip(people, domains, strict=True), start=1)
+    ]
     return SampleCompany(
         tenant_id=tenant_id,
         name=name,
@@ -200,16 +214,27 @@ def sample_company(number: int, seed: int) -> SampleCompany:
         display_unit="thousand" if habits[1] < 0.15 and not abroad else "one",
         plan=plan,
         copy_language=in_language(("en", "ja"), language) if has_copy else None,
-        contacts=tuple(
-            (f"{in_language(_POSITIONS[i], language)} {person}", f"{tenant_id}.{i + 1}@{domain}")
-            for i, (person, domain) in enumerate(
-                zip(people, rng.choice(["example.jp", "example.com"], len(people)), strict=True)
-            )
-        ),
+        contacts=(*readers, *_alternative_contact(others, tenant_id, language, len(readers) + 1)),
         trade=trade,
         posts_closing_entries=bool(rng.random() < 0.4),
         last_month_closed=bool(rng.random() >= 1 / 12),
         changes_fiscal_year=bool(habits[2] < 0.03),
+    )
+
+
+def _alternative_contact(
+    rng: np.random.Generator, tenant_id: str, language: str, contact_no: int
+) -> Iterator[Contact]:
+    """A few companies name their tax accountant."""
+    if rng.random() >= _ALTERNATIVE_CONTACTS:
+        return
+    person = person_names(rng, 1, language)[0]
+    position = in_language(("顧問税理士", "Tax accountant"), language)
+    yield Contact(
+        contact_no,
+        f"{position} {person}",
+        f"{tenant_id}.{contact_no}@example.com",
+        ContactPurpose.ALTERNATIVE,
     )
 
 

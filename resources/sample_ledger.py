@@ -92,9 +92,10 @@ def _company_tables(company: SampleCompany) -> dict[str, pa.Table]:
             "contacts",
             len(company.contacts),
             tenant_id=company.tenant_id,
-            contact_no=np.arange(1, len(company.contacts) + 1),
-            name=[name for name, _ in company.contacts],
-            email=[email for _, email in company.contacts],
+            contact_no=[contact.contact_no for contact in company.contacts],
+            name=[contact.name for contact in company.contacts],
+            email=[contact.email for contact in company.contacts],
+            purpose=[contact.purpose.value for contact in company.contacts],
         ),
         "accounts": ledger_table(
             "accounts",

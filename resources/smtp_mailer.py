@@ -28,6 +28,15 @@ _PORTS: dict[Encryption, int] = {"tls": 465, "starttls": 587, "none": 25}
 # A relay's name, or a password, that cannot be written is a ValueError.
 _BEFORE_THE_MAIL = (smtplib.SMTPException, OSError, ValueError)
 _ENHANCED_STATUS = re.compile(r"\s*(?P<status>[245]\.\d{1,3}\.\d{1,3})\b")
+# RFC 3463 and 7505: no such mailbox or system, a misspelt address, a mailbox that has moved, a
+# domain that takes no mail. The other 5.1.x are of the sender, or of both.
+_OF_THE_ADDRESS = {"5.1.1", "5.1.2", "5.1.3", "5.1.6", "5.1.10"}
+# In words, since relays say these with the code of a mailbox that is not there.
+_OF_OUR_MAILS = re.compile(
+    r"relay|sender|policy|polici|denied|prohibit|verif|not permitted|not allowed|authenti|authori"
+    r"|block|black|spam|reputation|\b(listed|rbl|spf|dkim|dmarc)\b|limit|quota|too many",
+    re.IGNORECASE,
+)
 _SCHEMES: dict[str, Encryption] = {"smtps": "tls", "smtp": "starttls", "smtp+plain": "none"}
 
 
@@ -171,14 +180,14 @@ def _is_positive(code: int) -> bool:
 
 
 def _is_of_the_address(code: int, reply: bytes | str) -> bool:
-    """Whether a reply to RCPT says that there is no such address: by its enhanced status 5.1.x (RFC
-    3463), or, without one, by a code that means nothing else (RFC 5321). "Relay access denied" and
-    "sending limit exceeded" are 5xx too, and are of all our mails."""
+    """Whether a reply to RCPT says that there is no such address: by its enhanced status, or,
+    without one, by a code that may mean it (RFC 5321) and no word against it. In doubt the mails
+    wait: an address that is refused late costs less than thousands that are refused wrongly."""
     text = reply if isinstance(reply, str) else reply.decode("ascii", "replace")
     enhanced = _ENHANCED_STATUS.match(text)
     if enhanced is not None:
-        return enhanced["status"].startswith("5.1.")
-    return code in (550, 551, 553)
+        return 500 <= code < 600 and enhanced["status"] in _OF_THE_ADDRESS
+    return code in (550, 553) and _OF_OUR_MAILS.search(text) is None
 
 
 def _refusal(what: str, code: int, reply: bytes | str) -> str:

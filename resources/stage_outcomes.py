@@ -6,8 +6,10 @@ here, never on what Dagster believes.
 
 from __future__ import annotations
 
+import datetime
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import psycopg
@@ -41,27 +43,31 @@ class StageOutcomes:
         run_id: str,
         artefacts: Mapping[str, str],
         failures: Iterable[TenantFailure],
+        revisions: Mapping[str, int] = MappingProxyType({}),
     ) -> None:
-        """Write the fate of a batch of tenants, all or nothing."""
-        rows: list[tuple[object, ...]] = [
-            (month.start, tenant_id, stage, run_id, artefact, None, None)
-            for tenant_id, artefact in artefacts.items()
-        ] + [
-            (month.start, f.tenant_id, stage, run_id, None, f.code.value, Jsonb(f.details))
-            for f in failures
+        """Write the fate of a batch of tenants, all or nothing. `revisions` are those of the
+        figures that the stage made or worked on, as far as it knows."""
+        fates: list[tuple[str, str | None, str | None, Jsonb | None]] = [
+            *((tenant_id, artefact, None, None) for tenant_id, artefact in artefacts.items()),
+            *((f.tenant_id, None, f.code.value, Jsonb(f.details)) for f in failures),
         ]
         with psycopg.connect(self._url) as connection, connection.cursor() as cursor:
             cursor.executemany(
                 """
                 insert into reporting.stage_outcomes
-                    (month, tenant_id, stage, run_id, artefact, failure_code, failure_details)
-                values (%s, %s, %s, %s, %s, %s, %s)
+                    (month, tenant_id, stage, run_id, artefact, failure_code, failure_details,
+                     revision)
+                values (%s, %s, %s, %s, %s, %s, %s, %s)
                 on conflict (month, tenant_id, stage) do update set
                     run_id = excluded.run_id, artefact = excluded.artefact,
                     failure_code = excluded.failure_code,
-                    failure_details = excluded.failure_details, recorded_at = now()
+                    failure_details = excluded.failure_details, revision = excluded.revision,
+                    recorded_at = now()
                 """,
-                rows,
+                [
+                    (month.start, tenant_id, stage, run_id, *fate, revisions.get(tenant_id))
+                    for tenant_id, *fate in fates
+                ],
             )
 
     def read(
@@ -78,3 +84,18 @@ class StageOutcomes:
                 [stage, month.start, list(tenant_ids)],
             ).fetchall()
         return {row[0]: StageOutcome(*row[1:]) for row in rows}
+
+    def recorded_since(
+        self, stage: str, month: Month, moment: datetime.datetime
+    ) -> list[datetime.datetime]:
+        """When the outcomes of a stage were recorded, of those that were since; of each tenant the
+        last."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute(
+                """
+                select recorded_at from reporting.stage_outcomes
+                where stage = %s and month = %s and recorded_at >= %s
+                """,
+                [stage, month.start, moment],
+            )
+            return [row[0] for row in rows]

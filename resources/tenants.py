@@ -4,19 +4,36 @@ from __future__ import annotations
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from enum import StrEnum
 
 import psycopg
 
 from reports_pipeline.accounting.periods import Month
 
 
+class ContactPurpose(StrEnum):
+    """What a contact is for."""
+
+    REPORTS = "reports"  # gets the mails
+    ALTERNATIVE = "alternative"  # is reached by a person when mails come back
+
+
+class CompanyStatus(StrEnum):
+    """Whether a company is a customer: only active ones get reports."""
+
+    ACTIVE = "active"
+    SUSPENDED = "suspended"  # for now
+    LEFT = "left"
+
+
 @dataclass(frozen=True, slots=True)
 class Contact:
-    """A person who receives a tenant's reports."""
+    """A person at a tenant."""
 
     contact_no: int
     name: str
     email: str
+    purpose: ContactPurpose = ContactPurpose.REPORTS
 
 
 class UnknownTenantsError(LookupError):
@@ -66,6 +83,16 @@ class Tenants:
             )
             return [row[0] for row in rows]
 
+    def statuses(self, tenant_ids: Collection[str]) -> dict[str, CompanyStatus]:
+        """Whether each of the tenants is a customer; whom the ledger does not know has left."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute(
+                "select tenant_id, status from ledger.companies where tenant_id = any(%s)",
+                [list(tenant_ids)],
+            )
+            known = {tenant_id: CompanyStatus(status) for tenant_id, status in rows}
+        return {tenant_id: known.get(tenant_id, CompanyStatus.LEFT) for tenant_id in tenant_ids}
+
     def names(self, tenant_ids: Collection[str]) -> dict[str, str]:
         """The companies' names."""
         with psycopg.connect(self._url) as connection:
@@ -93,19 +120,30 @@ class Tenants:
             )
             return dict(rows.fetchall())
 
+    def time_zones(self, tenant_ids: Collection[str]) -> dict[str, str]:
+        """The companies' time zones, by their IANA names."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute(
+                "select tenant_id, time_zone from ledger.companies where tenant_id = any(%s)",
+                [list(tenant_ids)],
+            )
+            return dict(rows.fetchall())
+
     def contacts(self, tenant_ids: Collection[str]) -> dict[str, list[Contact]]:
-        """The contacts of each tenant, in their order; a tenant without any is missing."""
+        """The contacts of each tenant of either purpose, in their order; a tenant without any is
+        missing."""
         contacts: dict[str, list[Contact]] = {}
         with psycopg.connect(self._url) as connection:
             rows = connection.execute(
                 """
-                select tenant_id, contact_no, name, email from ledger.contacts
+                select tenant_id, contact_no, name, email, purpose from ledger.contacts
                 where tenant_id = any(%s) order by tenant_id, contact_no
                 """,
                 [list(tenant_ids)],
             )
-            for tenant_id, *contact in rows:
-                contacts.setdefault(tenant_id, []).append(Contact(*contact))
+            for tenant_id, contact_no, name, email, purpose in rows:
+                contact = Contact(contact_no, name, email, ContactPurpose(purpose))
+                contacts.setdefault(tenant_id, []).append(contact)
         return contacts
 
     def line_counts(self, month: Month, tenant_ids: Collection[str]) -> dict[str, int]:

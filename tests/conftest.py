@@ -7,10 +7,27 @@ from collections.abc import Iterator
 
 import psycopg
 import pytest
+from hypothesis import settings
 
 from resources.database import create_database, temporary_postgres, upgrade_schema
 
 _numbers = itertools.count(1)
+
+# How long an example takes depends on what else the machine does.
+settings.register_profile("reports", deadline=None)
+settings.load_profile("reports")
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What one process runs if several do (`--dist loadgroup`): a module, since its tests share
+    what is costly to make; the whole of `end_to_end`, so that one system at a time has the machine;
+    and each of the proofs by itself."""
+    for item in items:
+        folder, _, _ = item.nodeid.removeprefix("tests/").partition("/")
+        if folder == "end_to_end":
+            item.add_marker(pytest.mark.xdist_group(folder))
+        elif folder != "proofs":
+            item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
 
 
 @pytest.fixture(scope="session")

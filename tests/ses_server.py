@@ -63,6 +63,7 @@ class FakeSes:
     accepted: list[AcceptedMail] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
     hang_seconds: float = 3
+    answer_seconds: float = 0  # how long an answer takes
     lock: threading.Lock = field(default_factory=threading.Lock)
 
 
@@ -93,6 +94,7 @@ class _Handler(QuietHandler):
             message_id = f"0100-{ses.posts:06}"
             if fault is None or fault.startswith("accept"):
                 ses.accepted.append(_accepted(message_id, body))
+        time.sleep(ses.answer_seconds)
         misbehaviour = None if fault is None else fault.removeprefix("accept, then ")
         if misbehaviour is None:
             self._send(200, {"MessageId": message_id})

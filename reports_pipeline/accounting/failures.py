@@ -1,7 +1,8 @@
 """Why a tenant's month cannot be reported. A failure belongs to one tenant and stops no other.
 
-Every failure here is permanent: the same input fails again, so nobody retries it before the
-input is mended. What may pass by itself (network, throttling) is an ordinary exception.
+Nearly every failure here is permanent: the same input fails again, so nobody retries it before the
+input is mended. What may pass by itself (network, throttling) is an ordinary exception, and becomes
+an INTERNAL_ERROR where it did not pass in time.
 """
 
 from __future__ import annotations
@@ -30,10 +31,12 @@ class FailureCode(StrEnum):
     ADDRESS_REFUSED = "ADDRESS_REFUSED"
     ADDRESS_SUPPRESSED = "ADDRESS_SUPPRESSED"
     MAIL_REFUSED = "MAIL_REFUSED"
+    TEMPLATE_UNUSABLE = "TEMPLATE_UNUSABLE"
     DOCUMENT_MISMATCH = "DOCUMENT_MISMATCH"
     CORRECTION_PENDING = "CORRECTION_PENDING"
     DELIVERY_UNKNOWN = "DELIVERY_UNKNOWN"
     DELIVERY_HELD = "DELIVERY_HELD"
+    BUDGET_EXCEEDED = "BUDGET_EXCEEDED"
     INPUT_MISSING = "INPUT_MISSING"
     INTERNAL_ERROR = "INTERNAL_ERROR"
 
@@ -51,5 +54,8 @@ class TenantFailureError(Exception):
     """Raised inside the work for one tenant; the batch records it and goes on."""
 
     def __init__(self, failure: TenantFailure) -> None:
-        super().__init__(f"{failure.code}: {failure.tenant_id}: {failure.details}")
+        super().__init__(failure)
         self.failure = failure
+
+    def __str__(self) -> str:
+        return f"{self.failure.code}: {self.failure.tenant_id}: {self.failure.details}"

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.enclosures import LARGEST_MAIL_BYTES
 from reports_pipeline.delivery.states import DeliveryState, delivery_id
 
 
@@ -66,13 +67,18 @@ class Letter:
     provisional: bool  # the month is not closed: 未締め・暫定
     figures: tuple[KeyFigure, ...]
     correction: LetterCorrection | None = None  # 訂正版
+    plan: str = "standard"  # light, standard or premium
+    time_zone: str = "Asia/Tokyo"  # in which the reader reads times
+    note: str | None = None  # the company's own words, one line
+    support_address: str | None = None  # whom its readers ask, instead of the house
 
 
 @dataclass(frozen=True, slots=True)
 class Delivery:
     """One revision of one tenant's month, for all its recipients.
 
-    `numbers_hash` is the hash of what the documents show, `recipients` are in order of contact.
+    `numbers_hash` is the hash of what the documents show, `recipients` are in order of contact. A
+    mail that would be larger than `largest_mail_bytes` links to its documents; 0: every mail does.
     """
 
     tenant_id: str
@@ -82,6 +88,7 @@ class Delivery:
     letter: Letter
     documents: tuple[DocumentReference, ...]
     recipients: tuple[Recipient, ...]
+    largest_mail_bytes: int = LARGEST_MAIL_BYTES
 
     @property
     def delivery_id(self) -> str:
@@ -105,7 +112,8 @@ class DeliveryMessage:
     provider_id: str | None  # once SENT
     blocked_code: FailureCode | None  # while BLOCKED
     resend_of: int | None = None  # the recipient_no of the mail that a person has sent once more
-    dealt_with: bool = False  # a person has dealt with its outcome, whatever it was
+    # A person has signed its outcome off, or had it sent once more: then the copy counts.
+    dealt_with: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -132,6 +140,7 @@ class VerifiedDocument:
 
     name: str
     file_name: str
+    object_key: str
     media_type: str
     content: bytes
 
@@ -176,6 +185,8 @@ def verified_documents(
         if found != document.sha256:
             raise mismatch("sha256", document=document.name, found=found, expected=document.sha256)
         verified.append(
-            VerifiedDocument(document.name, document.file_name, document.media_type, content)
+            VerifiedDocument(
+                document.name, document.file_name, document.object_key, document.media_type, content
+            )
         )
     return tuple(verified)

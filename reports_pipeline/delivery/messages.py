@@ -1,4 +1,4 @@
-"""The mail that a recipient reads: headers, text, HTML and attachments as one MIME message.
+"""The mail that a recipient reads: headers, text, HTML and its documents as one MIME message.
 
 All text that comes from a tenant is data here: it is escaped in HTML, checked before it enters a
 header, and an address must be one address.
@@ -7,35 +7,49 @@ header, and an address must be one address.
 from __future__ import annotations
 
 import datetime
-import functools
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
-from email.headerregistry import Address, BaseHeader, HeaderRegistry, UnstructuredHeader
+from email.errors import MessageError
+from email.header import Header
+from email.headerregistry import (
+    Address,
+    BaseHeader,
+    HeaderRegistry,
+    UniqueSingleAddressHeader,
+    UnstructuredHeader,
+)
 from email.message import EmailMessage
 from email.policy import SMTP, Policy
-from email.utils import format_datetime
-from typing import Protocol
+from email.utils import format_datetime, formataddr
+from pathlib import Path
 
-import jinja2
+from babel.dates import format_datetime as format_moment
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import Letter, Recipient
+from reports_pipeline.delivery.enclosures import (
+    MAX_MESSAGE_BYTES,
+    Attachment,
+    DocumentLinks,
+    fits,
+)
 from reports_pipeline.delivery.errors import BadAddressError
+from reports_pipeline.delivery.mail_templates import Kind, render_text
+from reports_pipeline.delivery.preferences import HOUSE_TIME_ZONE, known_time_zone
 from reports_pipeline.delivery.states import delivery_id, reference
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.formats import format_day
 
-# Of the whole message as it travels, attachments in base64: the limit of Amazon SES.
-MAX_MESSAGE_BYTES = 40 * 1024 * 1024
-
 # Text that would not be read as it is stored: control characters (line breaks end a header), lone
-# surrogates, marks that reorder text, and what a mail program decodes (RFC 2047: a contact named
-# "=?utf-8?q?evil=40y?=" becomes the address evil@y).
+# surrogates and marks that reorder text.
 _UNPRINTABLE = re.compile(
-    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]|=\?"
+    r"[\x00-\x1f\x7f-\x9f\u061c\u200e\u200f\u2028-\u202e\u2066-\u2069\ud800-\udfff]"
 )
+# What mail programs decode in a header (RFC 2047): a contact named "=?utf-8?q?evil=40y?=" becomes
+# the address evil@y.
+_ENCODED = "=?"
 
 # RFC 5321 without quoted local parts, comments and address literals, which no contact has.
 _ATOM = r"[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]+"
@@ -45,6 +59,11 @@ _ADDRESS = re.compile(
 )
 
 
+# RFC 5322 and RFC 2047.
+_LINE_LENGTH = 78
+_ENCODED_LINE_LENGTH = 76
+
+
 class _OneLineHeader(UnstructuredHeader, BaseHeader):
     """An id that is never folded: folding would leave nothing on its header's first line."""
 
@@ -52,30 +71,37 @@ class _OneLineHeader(UnstructuredHeader, BaseHeader):
         return f"{self.name}: {self}{policy.linesep}"
 
 
+class _OneAddressHeader(UniqueSingleAddressHeader, BaseHeader):  # type: ignore[misc] # typeshed's
+    """An address whose name is quoted as a whole, or encoded as a whole. Python folds a long one
+    without its quotes, and what it has between commas becomes addresses (cpython 80222)."""
+
+    def fold(self, *, policy: Policy) -> str:
+        name, address = self.address.display_name, self.address.addr_spec
+        line = f"{self.name}: {formataddr((name, address))}"
+        if name and (len(line) > _LINE_LENGTH or not name.isascii()):
+            words = Header(name, "utf-8", maxlinelen=_ENCODED_LINE_LENGTH, header_name=self.name)
+            line = f"{self.name}: {words.encode(linesep=policy.linesep)}"
+            line += f"{policy.linesep} <{address}>"
+        return line + policy.linesep
+
+
 _HEADERS = HeaderRegistry()
+_HEADERS.map_to_type("From", _OneAddressHeader)
+_HEADERS.map_to_type("To", _OneAddressHeader)
 _HEADERS.map_to_type("X-Report-Delivery-Id", _OneLineHeader)
 # Relays exist that break bytes of 8 bits.
 _POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
 
 
-class Attachment(Protocol):
-    """What a mail needs to know of a document."""
-
-    @property
-    def file_name(self) -> str: ...
-    @property
-    def media_type(self) -> str: ...
-    @property
-    def content(self) -> bytes: ...
-
-
 @dataclass(frozen=True, slots=True)
 class MailSettings:
-    """Who the mails come from, and where their readers turn."""
+    """Who the mails come from, where their readers turn, and the folder with variants of their
+    templates, if there is one."""
 
     mail_from: str = "FinanceFlow <reports@financeflow.example>"
     support_address: str = "support@financeflow.example"
     preferences_url: str = "https://app.financeflow.example/settings/reports"
+    templates: Path | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,39 +112,52 @@ class Envelope:
     month: Month
     revision: int
     recipient_no: int
+    test_id: str | None = None  # of a test: letters and digits that no other one has
 
     @property
     def delivery_id(self) -> str:
+        """Of a test, one that the register does not know, so that nothing which the provider
+        reports of it is taken for an event of the delivery."""
+        if self.test_id is not None:
+            return f"test-{self.test_id}"
         return delivery_id(self.tenant_id, self.month, self.revision)
 
 
 def build_message(
     letter: Letter,
-    attachments: Sequence[Attachment],
+    enclosed: Sequence[Attachment] | DocumentLinks,
     *,
     envelope: Envelope,
     recipient: Recipient,
     settings: MailSettings,
     sent_at: datetime.datetime,
     is_resend: bool = False,
+    test_to: str | None = None,
 ) -> EmailMessage:
     """The mail of a delivery to one recipient; `sent_at` has a time zone. `is_resend`: the reader
-    may have it already, and is told so.
+    may have it already, and is told so. `test_to`: the address of an operator who gets, marked as a
+    test, what the recipient would.
 
     Raises:
-        BadAddressError: the recipient's address or name cannot stand in a header.
+        BadAddressError: the address, or the recipient's name, cannot stand in a header.
         TenantFailureError: BAD_TEXT: a text has characters that do not print;
-            TOO_LARGE: the mail exceeds MAX_MESSAGE_BYTES.
+            TEMPLATE_UNUSABLE: the template of its text is broken; TOO_LARGE: the mail exceeds
+            MAX_MESSAGE_BYTES.
     """
-    _check_text(envelope.tenant_id, letter, attachments)
-    _check_size(envelope.tenant_id, attachments)
+    tenant_id = envelope.tenant_id
+    links = enclosed if isinstance(enclosed, DocumentLinks) else None
+    attachments = () if isinstance(enclosed, DocumentLinks) else enclosed
+    documents = enclosed.links if isinstance(enclosed, DocumentLinks) else enclosed
+    _check_text(tenant_id, letter, [document.file_name for document in documents])
     texts = catalog(letter.language)
     month = format_day(envelope.month.start, "mail.month", letter.language)
 
     message = EmailMessage(policy=_POLICY)
     message["From"] = settings.mail_from
-    message["To"] = recipient_address(recipient)
-    marks = [texts.text("mail.subject.resend")] if is_resend else []
+    message["To"] = recipient_address(recipient if test_to is None else Recipient("", test_to))
+    marks = [] if test_to is None else [texts.text("mail.subject.test")]
+    if is_resend:
+        marks.append(texts.text("mail.subject.resend"))
     if letter.correction is not None:
         revision = letter.correction.revision
         marks.append(texts.text("mail.subject.correction", revision=revision))
@@ -137,25 +176,44 @@ def build_message(
     message["X-Report-Delivery-Id"] = envelope.delivery_id
     message["Auto-Submitted"] = "auto-generated"  # RFC 3834: no out-of-office replies
 
+    # What templates may use; docs/runbook.md lists it for who writes a variant.
     content = {
         "text": texts.text,
         "letter": letter,
         "recipient": recipient,
-        "attachments": attachments,
         "month": month,
-        "settings": settings,
-        "reference": reference(envelope.delivery_id),
+        "attachments": attachments,
+        "links": () if links is None else links.links,
+        "links_until": "" if links is None else _moment(links.until, letter),
+        "support_address": letter.support_address or settings.support_address,
+        "preferences_url": settings.preferences_url,
+        # As the documents print it, also in a test.
+        "reference": reference(delivery_id(tenant_id, envelope.month, envelope.revision)),
     }
+
+    def body(kind: Kind) -> str:
+        return render_text(
+            kind, content, tenant_id=tenant_id, plan=letter.plan, folder=settings.templates
+        )
+
     # Boundaries of our own make equal mails equal bytes, and spare a search of the attachments for
     # one that does not occur: no line of base64 or of our texts begins with hyphens and an id.
-    message.set_content(_template("monthly_reports.txt").render(content))
+    message.set_content(body("txt"))
     message.make_alternative(boundary=f"{envelope.delivery_id[:32]}-text")
-    message.add_alternative(_template("monthly_reports.html").render(content), subtype="html")
+    message.add_alternative(body("html"), subtype="html")
     message.make_mixed(boundary=f"{envelope.delivery_id[:32]}-mail")
     for attachment in attachments:
         maintype, subtype = attachment.media_type.split("/")
         message.add_attachment(
             attachment.content, maintype=maintype, subtype=subtype, filename=attachment.file_name
+        )
+    if not fits(message, MAX_MESSAGE_BYTES):
+        raise TenantFailureError(
+            TenantFailure(
+                tenant_id,
+                FailureCode.TOO_LARGE,
+                {"bytes": len(message.as_bytes()), "limit": MAX_MESSAGE_BYTES},
+            )
         )
     return message
 
@@ -166,44 +224,57 @@ def recipient_address(recipient: Recipient) -> Address:
     Raises:
         BadAddressError: it is none, or several, or it or the name would break the header.
     """
-    if _ADDRESS.fullmatch(recipient.email) is None:
+    if not is_mail_address(recipient.email):
         raise BadAddressError(f"not one mail address: {recipient.email!r}")
-    if _UNPRINTABLE.search(recipient.name):
-        raise BadAddressError(f"not a name for a mail: {recipient.name!r}")
-    return Address(display_name=recipient.name, addr_spec=recipient.email)
+    if fault := header_fault(recipient.name):
+        raise BadAddressError(f"not a name for a mail, because of {fault}: {recipient.name!r}")
+    try:
+        return Address(display_name=recipient.name, addr_spec=recipient.email)
+    except (MessageError, ValueError) as error:
+        raise BadAddressError(f"not one mail address: {recipient.email!r}: {error}") from error
 
 
-def _check_text(tenant_id: str, letter: Letter, attachments: Sequence[Attachment]) -> None:
-    texts = [letter.company_name, *(attachment.file_name for attachment in attachments)]
+def is_mail_address(text: str) -> bool:
+    """Whether a text is one mail address, without a name."""
+    return _ADDRESS.fullmatch(text) is not None and header_fault(text) is None
+
+
+def text_fault(text: str) -> str | None:
+    """What keeps a line of text from being read as it is stored: `U+202E`; None: nothing."""
+    found = _UNPRINTABLE.search(text)
+    return None if found is None else f"U+{ord(found.group()):04X}"
+
+
+def header_fault(text: str) -> str | None:
+    """What keeps a text from being read as it is stored where it stands in a header."""
+    if _ENCODED in text:
+        return f'"{_ENCODED}", from which on mail programs decode it'
+    return text_fault(text)
+
+
+def _check_text(tenant_id: str, letter: Letter, file_names: Sequence[str]) -> None:
+    headers = [letter.company_name, *file_names]
+    texts = [letter.note or "", letter.support_address or ""]
     texts += [text for figure in letter.figures for text in (figure.label, figure.amount)]
     if letter.correction is not None:
         for change in letter.correction.figures:
             texts += [change.label, change.before, change.after]
-    for text in texts:
-        if _UNPRINTABLE.search(text):
+    faults = [(text, header_fault(text)) for text in headers]
+    faults += [(text, text_fault(text)) for text in texts]
+    for text, fault in faults:
+        if fault is not None:
             raise TenantFailureError(
-                TenantFailure(tenant_id, FailureCode.BAD_TEXT, {"text": ascii(text)})
+                TenantFailure(
+                    tenant_id, FailureCode.BAD_TEXT, {"text": ascii(text), "because_of": fault}
+                )
             )
 
 
-def _check_size(tenant_id: str, attachments: Sequence[Attachment]) -> None:
-    # Base64 in lines of 76 characters and a line end for 57 bytes.
-    size = sum(-(-len(attachment.content) // 57) * 78 for attachment in attachments)
-    if size > MAX_MESSAGE_BYTES:
-        raise TenantFailureError(
-            TenantFailure(
-                tenant_id, FailureCode.TOO_LARGE, {"bytes": size, "limit": MAX_MESSAGE_BYTES}
-            )
-        )
-
-
-@functools.cache
-def _template(name: str) -> jinja2.Template:
-    environment = jinja2.Environment(
-        loader=jinja2.PackageLoader("reports_pipeline.delivery"),
-        autoescape=jinja2.select_autoescape(["html"]),
-        undefined=jinja2.StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(name)
+def _moment(moment: datetime.datetime, letter: Letter) -> str:
+    """Day, time and time zone as the reader writes them."""
+    try:
+        zone = known_time_zone(letter.time_zone)
+    except LookupError:
+        zone = known_time_zone(HOUSE_TIME_ZONE)
+    pattern = catalog(letter.language).text("mail.moment")
+    return format_moment(moment.astimezone(zone), pattern, locale=letter.language)

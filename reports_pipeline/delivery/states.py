@@ -15,7 +15,7 @@ class DeliveryState(StrEnum):
 
     BUILT = "BUILT"  # the documents exist
     VERIFIED = "VERIFIED"  # what is stored is what was built, for this tenant
-    READY = "READY"  # may go out now
+    READY = "READY"  # goes out when its time has come
     CLAIMED = "CLAIMED"  # one process has it, until its lease runs out
     POSTING = "POSTING"  # it may be on its way at any moment: never claimed again
     ACCEPTED = "ACCEPTED"  # the provider has it

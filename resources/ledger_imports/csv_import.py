@@ -21,7 +21,8 @@ from resources.ledger_imports.ledger_files import (
     parse_day,
     read_csv,
 )
-from resources.ledger_imports.tenant_ledgers import TenantLedger
+from resources.ledger_imports.tenant_ledgers import ImportedContact, TenantLedger
+from resources.tenants import ContactPurpose
 
 _CLAIM_STATES = ("submitted", "approved", "paid", "rejected")
 _LARGEST_LINE_NO = 2**15 - 1
@@ -176,16 +177,24 @@ def _read_claims(path: Path, currency: str, problems: Problems) -> tuple[Claim, 
     return tuple(claims.values())
 
 
-def _read_contacts(path: Path, problems: Problems) -> tuple[Recipient, ...]:
+def _read_contacts(path: Path, problems: Problems) -> tuple[ImportedContact, ...]:
     contacts = []
-    for row in read_csv(path, problems, required=["name", "email"]):
-        contact = Recipient(row["name"], row["email"])
+    for row in read_csv(path, problems, required=["name", "email"], optional=["purpose"]):
         try:
-            recipient_address(contact)
-        except BadAddressError as error:
+            recipient_address(Recipient(row["name"], row["email"]))
+            purpose = _purpose(row)
+        except (BadAddressError, ValueError) as error:
             problems.add(row.file, row.line, str(error))
-        contacts.append(contact)
+            continue
+        contacts.append(ImportedContact(row["name"], row["email"], purpose))
     return tuple(contacts)
+
+
+def _purpose(row: CsvRow) -> ContactPurpose:
+    text = row["purpose"] or ContactPurpose.REPORTS
+    if text not in set(ContactPurpose):
+        raise ValueError(f"unknown purpose {text!r}: it is {' or '.join(ContactPurpose)}")
+    return ContactPurpose(text)
 
 
 def _required(row: CsvRow, column: str) -> str:

@@ -15,9 +15,9 @@ import pyarrow as pa
 from reports_pipeline.accounting.journal import JournalEntry
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Claim
-from reports_pipeline.delivery.deliveries import Recipient
 from resources.ledger_imports.chart_files import ImportedAccount
 from resources.ledger_loading import TABLES, LedgerTables, LoadedLedger, load_ledger
+from resources.tenants import ContactPurpose
 
 
 @dataclass(frozen=True)
@@ -37,6 +37,15 @@ class TenantSettings:
     copy_language: str | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class ImportedContact:
+    """A contact as it was read; its number is its place among the others."""
+
+    name: str
+    email: str
+    purpose: ContactPurpose = ContactPurpose.REPORTS
+
+
 @dataclass(frozen=True)
 class TenantLedger:
     """The books of one tenant, checked; amounts in minor units of its currency."""
@@ -44,7 +53,7 @@ class TenantLedger:
     accounts: tuple[ImportedAccount, ...]
     entries: tuple[JournalEntry, ...]
     claims: tuple[Claim, ...] | None = None  # None: the source knows no claims
-    contacts: tuple[Recipient, ...] = ()
+    contacts: tuple[ImportedContact, ...] = ()
     # Postings in units that are no money (shares without a price, hours), by unit.
     left_out: Mapping[str, int] = field(default_factory=Counter)
 
@@ -129,7 +138,7 @@ def _ledger_tables(
         ]
     if ledger.contacts:
         rows["contacts"] = [
-            tenant | {"contact_no": number, "name": contact.name, "email": contact.email}
+            tenant | {"contact_no": number} | dataclasses.asdict(contact)
             for number, contact in enumerate(ledger.contacts, start=1)
         ]
     if ledger.claims is not None:

@@ -73,6 +73,7 @@ def flour(work: StageWork) -> StageResult:
     if clogged := clogging.intersection(work.tenant_ids):
         raise ValueError(f"cannot grind {clogged}")
     result = _work("flour", work)
+    result.revisions = dict.fromkeys(work.tenant_ids, 2)
     violations = [
         Violation(
             failure.tenant_id,

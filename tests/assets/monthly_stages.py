@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import operator
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -12,10 +13,16 @@ from assets.tenant_batch import StageResult, StageWork, TenantSelection
 from reports_pipeline.delivery.messages import MailSettings
 from resources.accounting_engines import AccountingEngine, BeancountEngine
 from resources.brandings import Brandings
+from resources.canaries import Canaries
+from resources.delivery_months import DeliveryMonths
+from resources.delivery_preferences import DeliveryPreferencesStore
 from resources.delivery_register import PostgresDeliveryRegister
+from resources.departures import Departures
+from resources.document_renderer import DocumentRenderer
 from resources.document_store import LocalDocumentStore
 from resources.journal import Journals
 from resources.ledger import PostgresLedger
+from resources.link_signer import LinkSigner, SharedLinks
 from resources.mailer import OutboxMailer
 from resources.notifier import FolderNotifier
 from resources.report_register import ReportRegister
@@ -35,10 +42,14 @@ class MonthlyStages:
         self.url = url
         self.outbox = home / "outbox"
         self._documents = home / "documents"
-        self.store = LocalDocumentStore(self._documents, "http://127.0.0.1:3001")
+        links = SharedLinks("http://127.0.0.1:3002", LinkSigner(lambda: b"s" * 32))
+        self.store = LocalDocumentStore(self._documents, "http://127.0.0.1:3001", links)
         self.register = ReportRegister(url)
         self.brandings = Brandings(url)
+        self.preferences = DeliveryPreferencesStore(url)
         self.notices = home / "notices"
+        # in this process, where tests can see it at work
+        self.renderer = DocumentRenderer(operator.call)
         self._outcomes = StageOutcomes(url)
         self.engine: AccountingEngine = BeancountEngine()
         self.verified_tenants_per_run = 0
@@ -61,6 +72,7 @@ class MonthlyStages:
                 "document_store": self.store,
                 "report_register": self.register,
                 "brandings": self.brandings,
+                "document_renderer": self.renderer,
                 "notifier": FolderNotifier(self.notices),
                 "statement_verifier": StatementVerifier(
                     self.engine,
@@ -71,12 +83,19 @@ class MonthlyStages:
                 "tenant_selection": TenantSelection(verify_all=self.verify_all),
                 "delivery_register": delivery_register,
                 "tenants": Tenants(self.url),
+                "delivery_preferences": self.preferences,
+                "departures": Departures(
+                    self.preferences,
+                    Tenants(self.url),
+                    DeliveryMonths(self.url),
+                    Canaries(self.url),
+                ),
                 "mailer": OutboxMailer(self.outbox),
                 "mail_settings": MailSettings(),
             }
             result = stage.function(work, **{key: resources[key] for key in stage.resource_keys})
         artefacts = {tenant_id: artefact.key for tenant_id, artefact in result.artefacts.items()}
-        self._outcomes.record(name, APRIL, run_id, artefacts, result.failures)
+        self._outcomes.record(name, APRIL, run_id, artefacts, result.failures, result.revisions)
         return result
 
     def run_all(

@@ -19,10 +19,12 @@ from reports_pipeline.delivery.deliveries import (
     ChangedFigure,
     Delivery,
     Letter,
+    Recipient,
     RegisteredDelivery,
 )
 from reports_pipeline.delivery.states import DeliveryState
 from reports_pipeline.documents.changes import change_text
+from resources.delivery_decisions import DeliveryDecisions
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.month_closings import MonthClosings
 from resources.report_register import Revision
@@ -276,6 +278,32 @@ def test_the_mail_of_a_correction_lists_what_changed_since_the_last_mail(
     assert (later.corrects, later.revision) == (1, 3)
     assert later.changes == correction.changes
     assert later.figures[1:] == correction.figures[:-1]
+
+
+def test_who_was_mailed_in_place_of_another_gets_the_correction_too(
+    delivered: MonthlyStages,
+) -> None:
+    address = "accountant@tax.example"
+    with psycopg.connect(delivered.url) as connection:
+        connection.execute(
+            "insert into ledger.contacts values (%s, 99, '税理士', %s, 'alternative')",
+            [TENANT, address],
+        )
+    decisions = DeliveryDecisions(delivered.url, actor="suzuki")
+    decisions.resend(TENANT, APRIL, 1, "不達", to=Recipient("税理士", address))
+    delivered.run("report_deliveries", [TENANT])
+    set_closed(delivered, closed=False)
+    post_late_sale(delivered)
+    set_closed(delivered, closed=True)
+    delivered.run_all(UP_TO_DOCUMENTS, [TENANT], "run-2")
+    decisions.approve(TENANT, APRIL, 2, "計上漏れ")
+    delivered.run("report_deliveries", [TENANT], "run-2")
+    with PostgresDeliveryRegister(delivered.url, actor="test") as register:
+        first, second = register.read(APRIL, [TENANT])[TENANT]
+    readers = {message.recipient.email for message in first.messages}
+    assert address in readers
+    assert {message.recipient.email for message in second.messages} == readers
+    assert {message.state for message in second.messages} == {DeliveryState.ACCEPTED}
 
 
 @pytest.mark.parametrize(

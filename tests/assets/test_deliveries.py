@@ -2,22 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
+import operator
+import re
 from collections import Counter
 from email import policy
 from email.message import EmailMessage
 from email.parser import BytesParser
 from pathlib import Path
+from typing import NoReturn
+from zoneinfo import ZoneInfo
 
 import psycopg
 import pytest
 
-import assets.documents
 import assets.statements
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
+from reports_pipeline.delivery.preferences import Attachments, DeliveryPreferences
 from reports_pipeline.delivery.states import delivery_id
 from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from resources.brandings import BrandingChange
+from resources.delivery_months import DeliveryMonths
+from resources.delivery_preferences import DeliveryPreferencesStore
 from resources.delivery_register import PostgresDeliveryRegister
+from resources.document_renderer import DocumentRenderer
+from resources.month_records import MonthRecords
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages
 from tests.sample_ledgers import APRIL, sample_tables
 
@@ -50,7 +59,11 @@ def address(mail: EmailMessage) -> str:
 def test_every_contact_gets_one_mail(rendered: MonthlyStages) -> None:
     result = rendered.run("report_deliveries", TWO)
     assert result.failures == []
-    contacts = [c for c in sample_tables()["contacts"].to_pylist() if c["tenant_id"] in TWO]
+    contacts = [
+        c
+        for c in sample_tables()["contacts"].to_pylist()
+        if c["tenant_id"] in TWO and c["purpose"] == "reports"
+    ]
     assert len(contacts) == 3
     sent = [(path.name.split("_")[0], address(read(path))) for path in rendered.mails()]
     assert sorted(sent) == sorted((c["tenant_id"], c["email"]) for c in contacts)
@@ -62,6 +75,45 @@ def test_every_contact_gets_one_mail(rendered: MonthlyStages) -> None:
         assert artefact.metadata["recipients"].value == {
             str(number): "ACCEPTED" for number in range(1, count + 1)
         }
+
+
+def test_each_stage_says_of_which_revision_it_spoke(rendered: MonthlyStages) -> None:
+    change(rendered, "delete from ledger.contacts where tenant_id = 't0003'")
+    assert rendered.run("report_deliveries", TWO).failures != []
+    for record in MonthRecords(rendered.url).read(APRIL, TWO).values():
+        assert record.revision == 1
+        assert {stage: found.revision for stage, found in record.stages.items()} == {
+            "ledger_extracts": None,
+            "statements": 1,
+            "report_pdfs": 1,
+            "report_workbooks": 1,
+            "report_deliveries": 1,
+        }
+
+
+def test_a_company_is_written_to_as_it_wishes(rendered: MonthlyStages) -> None:
+    change(rendered, "update ledger.companies set plan = 'premium' where tenant_id = 't0003'")
+    rendered.run_all(UP_TO_DOCUMENTS, ["t0003"], run_id="run-2")
+    rendered.preferences.set(
+        "t0003",
+        DeliveryPreferences(
+            attachments=Attachments.LINKED,
+            note="担当は鈴木です",
+            support_address="fa@yamada.example",
+        ),
+        set_by="sato",
+    )
+    rendered.run("report_deliveries", ["t0003"])
+    [path] = rendered.mails()
+    assert list(read(path).iter_attachments()) == []
+    body = read(path).get_body(("plain",))
+    assert body is not None
+    text = body.get_content()
+    for words in ("プレミアムプラン", "担当は鈴木です", "fa@yamada.example", "（日本標準時）"):
+        assert words in text
+    linked = re.findall(r"http://127.0.0.1:3002/(\S+)\?", text)
+    names = (*PDF_NAMES, *WORKBOOK_NAMES)
+    assert linked == [f"reports/t0003/{APRIL}/r1/{name}" for name in names]
 
 
 def test_a_mail_carries_the_stored_documents_in_their_order(rendered: MonthlyStages) -> None:
@@ -98,6 +150,69 @@ def test_another_branding_after_the_mail_sends_nothing_again(rendered: MonthlySt
     assert set(rendered.register.documents(APRIL, TWO)) == {("t0001", 1), ("t0003", 1)}
 
 
+def test_a_company_that_wants_its_mails_later_is_done_and_waits(rendered: MonthlyStages) -> None:
+    # Where the company is it is before noon.
+    hour = datetime.datetime.now(datetime.UTC).hour
+    zone = f"Etc/GMT+{hour}" if hour <= 12 else f"Etc/GMT-{24 - hour}"
+    change(rendered, f"update ledger.companies set time_zone = '{zone}' where tenant_id = 't0003'")
+    late = DeliveryPreferences(not_before=datetime.time(23))
+    preferences = DeliveryPreferencesStore(rendered.url)
+    preferences.set("t0003", late, set_by="sato")
+    result = rendered.run("report_deliveries", TWO)
+    assert result.failures == []
+    waits = result.artefacts["t0003"].metadata
+    assert waits["recipients"].value == {"1": "READY"}
+    until = waits["waits_until"].value
+    assert isinstance(until, float)
+    local = datetime.datetime.fromtimestamp(until, ZoneInfo(zone))
+    assert (local.hour, local.minute) == (23, 0)
+    assert "waits_until" not in result.artefacts["t0001"].metadata
+    assert {path.name.split("_")[0] for path in rendered.mails()} == {"t0001"}
+
+    preferences.set("t0003", DeliveryPreferences(), set_by="sato")
+    again = rendered.run("report_deliveries", TWO, run_id="run-2").artefacts["t0003"]
+    assert again.key == result.artefacts["t0003"].key
+    assert "waits_until" not in again.metadata
+    assert {path.name.split("_")[0] for path in rendered.mails()} == set(TWO)
+
+
+def test_the_others_wait_for_the_canaries(rendered: MonthlyStages) -> None:
+    DeliveryMonths(rendered.url).open(APRIL, TWO, canaries=["t0001"], opened_by="sato")
+    result = rendered.run("report_deliveries", TWO)
+    assert result.failures == []
+    assert result.artefacts["t0003"].metadata["waits_for"].value == "canaries"
+    assert "waits_for" not in result.artefacts["t0001"].metadata
+    assert {path.name.split("_")[0] for path in rendered.mails()} == {"t0001"}
+    change(
+        rendered,
+        "update reporting.delivery_messages set updated_at = updated_at - interval '15 minutes'",
+    )
+    rendered.run("report_deliveries", TWO, run_id="run-2")
+    assert {path.name.split("_")[0] for path in rendered.mails()} == set(TWO)
+
+
+def test_a_wish_that_cannot_be_kept_is_told_and_costs_nobody_a_mail(
+    rendered: MonthlyStages,
+) -> None:
+    change(
+        rendered,
+        "insert into reporting.delivery_preferences"
+        " (tenant_id, version, holidays, not_before, set_by)"
+        " values ('t0003', 1, 'Japan', '00:00', 'psql')",
+    )
+    change(rendered, "update ledger.companies set time_zone = 'Mars' where tenant_id = 't0003'")
+    result = rendered.run("report_deliveries", TWO)
+    assert result.failures == []
+    fault = result.artefacts["t0003"].metadata["preferences_fault"].value
+    assert fault == "holidays 'Japan', time_zone 'Mars'"
+    assert "preferences_fault" not in result.artefacts["t0001"].metadata
+    assert {path.name.split("_")[0] for path in rendered.mails()} == set(TWO)
+    [notice] = rendered.notices.glob("preferences-unusable_2025-04_run-1_*.txt")
+    text = notice.read_text()
+    assert "月次帳票 2025-04：1社の配信設定に使えないものがある" in text
+    assert "t0003: holidays 'Japan', time_zone 'Mars'" in text
+
+
 def test_delivering_again_mails_nobody_and_succeeds(rendered: MonthlyStages) -> None:
     first = rendered.run("report_deliveries", TWO)
     mails = {path: path.read_bytes() for path in rendered.mails()}
@@ -120,11 +235,10 @@ def test_a_tenant_without_a_contact_is_resumed_without_a_rebuild(
 
     change(rendered, "insert into ledger.contacts values ('t0001', 1, '新任', 'new@aoba.example')")
 
-    def rebuild(*_: object) -> None:
+    def rebuild(*_: object) -> NoReturn:
         pytest.fail("a rebuild")
 
-    monkeypatch.setattr(assets.documents, "render_pdfs", rebuild)
-    monkeypatch.setattr(assets.documents, "render_workbooks", rebuild)
+    rendered.renderer = DocumentRenderer(operator.call, pdfs=rebuild, workbooks=rebuild)
     rendered.run_all([*UP_TO_DOCUMENTS, "report_deliveries"], TWO, run_id="run-2")
     [new] = set(rendered.mails()) - set(served)
     mail = read(new)

@@ -4,14 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
+import operator
 from collections.abc import Sequence
 from dataclasses import replace
 
 import psycopg
 import pytest
 
-import assets.documents
-from assets.documents import Renderer
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
@@ -24,6 +23,7 @@ from reports_pipeline.documents.bundle import (
     render_workbooks,
 )
 from resources.brandings import BrandingChange, LogoUpload
+from resources.document_renderer import DocumentRenderer, Renderer
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages
 from tests.documents.pictures import PNG_LOGO
 from tests.sample_ledgers import APRIL
@@ -59,10 +59,11 @@ def other_bytes(render: Renderer) -> Renderer:
 
 
 @pytest.fixture
-def release(monkeypatch: pytest.MonkeyPatch) -> None:
+def release(stages: MonthlyStages) -> None:
     """From here on, rendering gives other bytes."""
-    monkeypatch.setattr(assets.documents, "render_pdfs", other_bytes(render_pdfs))
-    monkeypatch.setattr(assets.documents, "render_workbooks", other_bytes(render_workbooks))
+    stages.renderer = DocumentRenderer(
+        operator.call, pdfs=other_bytes(render_pdfs), workbooks=other_bytes(render_workbooks)
+    )
 
 
 def test_every_document_is_stored_and_registered_as_it_is(rendered: MonthlyStages) -> None:
@@ -91,31 +92,26 @@ def test_the_metadata_links_to_each_document(rendered: MonthlyStages) -> None:
         }
 
 
-def test_the_reference_of_the_delivery_is_printed(
-    stages: MonthlyStages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_reference_of_the_delivery_is_printed(stages: MonthlyStages) -> None:
     printed: dict[str, str] = {}
 
     def remember(reports: TenantReports, reference: str, branding: Branding) -> list[Document]:
         printed[reports.company.tenant_id] = reference
         return render_pdfs(reports, reference, branding)
 
-    monkeypatch.setattr(assets.documents, "render_pdfs", remember)
+    stages.renderer = DocumentRenderer(operator.call, pdfs=remember)
     stages.run_all(UP_TO_DOCUMENTS, TWO)
     assert printed == {t: reference(delivery_id(t, APRIL, 1)) for t in TWO}
 
 
-def test_the_same_numbers_are_not_rendered_again(
-    rendered: MonthlyStages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_the_same_numbers_are_not_rendered_again(rendered: MonthlyStages) -> None:
     calls: list[str] = []
 
     def count(reports: TenantReports, reference: str, branding: Branding) -> list[Document]:
         calls.append(reports.company.tenant_id)
         return []
 
-    monkeypatch.setattr(assets.documents, "render_pdfs", count)
-    monkeypatch.setattr(assets.documents, "render_workbooks", count)
+    rendered.renderer = DocumentRenderer(operator.call, pdfs=count, workbooks=count)
     stored = rendered.documents("t0003")
     registered = rendered.register.documents(APRIL, TWO)
 
@@ -191,9 +187,7 @@ def test_after_a_release_it_is_for_a_person_to_see(
     assert ("t0001", 1) not in stages.register.documents(APRIL, TWO)
 
 
-def test_one_tenants_failure_stops_no_other(
-    stages: MonthlyStages, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_one_tenants_failure_stops_no_other(stages: MonthlyStages) -> None:
     too_large = TenantFailure("t0001", FailureCode.TOO_LARGE)
 
     def refuse_the_first(
@@ -203,7 +197,7 @@ def test_one_tenants_failure_stops_no_other(
             raise TenantFailureError(too_large)
         return render_workbooks(reports, reference, branding)
 
-    monkeypatch.setattr(assets.documents, "render_workbooks", refuse_the_first)
+    stages.renderer = DocumentRenderer(operator.call, workbooks=refuse_the_first)
     stages.run_all(UP_TO_DOCUMENTS[:3], TWO)
     result = stages.run("report_workbooks", TWO)
     assert result.failures == [too_large]
@@ -214,7 +208,7 @@ def test_one_tenants_failure_stops_no_other(
 
 
 @pytest.fixture
-def rendered_brandings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Branding]:
+def rendered_brandings(stages: MonthlyStages) -> dict[str, Branding]:
     """The branding by which each tenant's PDFs were rendered; filled as that happens."""
     seen: dict[str, Branding] = {}
 
@@ -222,7 +216,7 @@ def rendered_brandings(monkeypatch: pytest.MonkeyPatch) -> dict[str, Branding]:
         seen[reports.company.tenant_id] = branding
         return render_pdfs(reports, reference, branding)
 
-    monkeypatch.setattr(assets.documents, "render_pdfs", remember)
+    stages.renderer = DocumentRenderer(operator.call, pdfs=remember)
     return seen
 
 

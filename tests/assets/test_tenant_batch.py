@@ -5,6 +5,7 @@ from pathlib import Path
 from typing import Any, cast
 
 import dagster as dg
+import psycopg
 import pytest
 from dagster._core.event_api import PartitionKeyFilter
 
@@ -93,6 +94,19 @@ def test_all_tenants_pass_through_all_stages(instance: dg.DagsterInstance) -> No
     for asset in ("grains", "flour", "bread"):
         assert materialized(instance, result.run_id, asset) == set(TENANTS)
         assert shown_as_failed(instance, asset) == set()
+
+
+def test_an_outcome_says_of_which_revision_it_is_if_the_stage_knows(
+    instance: dg.DagsterInstance, database_url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    batch_pipeline.failing["flour"] = {"b"}
+    monkeypatch.setattr(batch_pipeline, "clogging", {"c"})
+    run(instance, WHOLE_RANGE)
+    with psycopg.connect(database_url) as connection:
+        rows = connection.execute(
+            "select tenant_id, revision from reporting.stage_outcomes where stage = 'flour'"
+        )
+        assert dict(rows.fetchall()) == {"a": 2, "b": 2, "c": None, "d": 2}
 
 
 def test_a_failing_tenant_leaves_and_the_others_go_on(instance: dg.DagsterInstance) -> None:

@@ -438,11 +438,13 @@ def test_every_code_that_a_ledger_can_cause_is_caused_here() -> None:
     caused_elsewhere = {
         FailureCode.UNKNOWN_TENANT,
         FailureCode.MAIL_REFUSED,
+        FailureCode.TEMPLATE_UNUSABLE,
         FailureCode.DOCUMENT_MISMATCH,
         FailureCode.CORRECTION_PENDING,
         FailureCode.DELIVERY_UNKNOWN,
         FailureCode.INPUT_MISSING,
         FailureCode.VERIFICATION_FAILED,
+        FailureCode.BUDGET_EXCEEDED,
         FailureCode.INTERNAL_ERROR,
     }
     assert {fault.code for fault in FAULTS} == set(FailureCode) - caused_elsewhere

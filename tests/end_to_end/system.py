@@ -41,13 +41,14 @@ class System:
 
     def __init__(self, home: Path) -> None:
         self.home = home
-        self.port = _free_port()
-        self.document_port = _free_port()
+        self.port = free_port()
+        self.document_port = free_port()
         self.variables = {
             **os.environ,
             "REPORTS_HOME": str(home),
             "REPORTS_FIRST_MONTH": FIRST_MONTH,
             "REPORTS_DOCUMENT_LINKS": f"http://127.0.0.1:{self.document_port}",
+            "REPORTS_SHARED_LINKS": f"http://127.0.0.1:{free_port()}",
         }
 
     def reports(self, *arguments: str, exit_code: int = 0, timeout_seconds: int = 300) -> str:
@@ -167,7 +168,7 @@ class System:
         raise TimeoutError((self.home / "dev.log").read_text())
 
 
-def _free_port() -> int:
+def free_port() -> int:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port: int = probe.getsockname()[1]

@@ -7,6 +7,17 @@ from collections.abc import Sequence
 from typing import Any
 
 import dagster as dg
+from dagster._core.remote_origin import (
+    RegisteredCodeLocationOrigin,
+    RemoteJobOrigin,
+    RemoteRepositoryOrigin,
+)
+
+# Dagster queues no run without one.
+_ORIGIN = RemoteJobOrigin(
+    RemoteRepositoryOrigin(RegisteredCodeLocationOrigin("reports"), "__repository__"),
+    "monthly_reports",
+)
 
 
 def create_runs(
@@ -23,6 +34,7 @@ def create_runs(
                 status=status,
                 run_config=request.run_config,
                 tags=request.tags,
+                remote_job_origin=_ORIGIN,
             )
         )
 

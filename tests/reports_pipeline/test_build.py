@@ -104,7 +104,11 @@ def test_a_backfill_is_cut_into_runs_of_the_size_that_was_set(definitions: dg.De
 def test_schedule_and_sensors_run_from_the_start(definitions: dg.Definitions) -> None:
     schedules = {schedule.name: schedule for schedule in definitions.schedules or []}
     sensors = {sensor.name: sensor for sensor in definitions.sensors or []}
-    assert set(schedules) == {"monthly_reports_schedule"}
+    assert set(schedules) == {
+        "monthly_reports_schedule",
+        "delivery_sweeper_schedule",
+        "event_retention_schedule",
+    }
     assert set(sensors) == {
         "tenant_sensor",
         "launch_sensor",

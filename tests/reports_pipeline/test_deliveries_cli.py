@@ -14,9 +14,10 @@ from reports_pipeline.accounting.failures import TenantFailureError
 from reports_pipeline.cli import main
 from reports_pipeline.deliveries_cli import delivery_commands
 from reports_pipeline.delivery.deliveries import LetterCorrection
-from reports_pipeline.delivery.errors import UnclearOutcomeError
+from reports_pipeline.delivery.errors import MailRefusedError, UnclearOutcomeError
 from reports_pipeline.delivery.messages import MailSettings
 from reports_pipeline.environments import LocalEnvironment, Settings
+from resources.delivery_months import DeliveryMonths
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.dispatch import deliver
 from resources.mailer import Mailer
@@ -124,17 +125,45 @@ def test_a_delivery_is_shown_with_its_files_and_every_step(url: str) -> None:
     assert any(line.endswith("r1/1 POSTING → ACCEPTED  run-1") for line in shown)
 
 
+def test_tenants_are_waived_for_a_month(url: str) -> None:
+    waive = ("waive", "--month", "2026-10", "--tenant", "t0001,t0002", "--reason", "解約手続き中")
+    assert said(deliveries(url, *waive)) == ["2026-10: waived: t0001, t0002"]
+    assert said(deliveries(url, "show", *OF_T0001))[-1].endswith("waive  sato: 解約手続き中")
+    assert said(deliveries(url, "unwaive", *OF_T0001, "--reason", "解約しない"))[0] == (
+        "2026-10: expected again: t0001"
+    )
+    assert said(deliveries(url, "show", *OF_T0001))[-1].endswith("unwaive  sato: 解約しない")
+
+
 def test_a_hold_is_ended_by_name(url: str) -> None:
     said(deliveries(url, "hold", *OF_T0001, "--reason", "wait"))
     said(deliveries(url, "hold", "--tenant", "t0001", "--reason", "wait for all"))
     assert said(deliveries(url, "release", *OF_T0001, "--reason", "go")) == [
         "2026-10: released: t0001",
-        "another hold is in force: t0001",
+        "another hold is in force: t0001 (every month)",
+    ]
+    both = ["release", "--tenant", "t0001,t0002", "--reason", "go"]
+    assert said(deliveries(url, *both)) == [
+        "every month: released: t0001",
+        "every month: nothing was held: t0002",
+        "It goes out with the next run: reports backfill --month YYYY-MM --tenant t0001",
+    ]
+    assert said(deliveries(url, *both)) == ["every month: nothing was held: t0001, t0002"]
+    steps = said(deliveries(url, "show", *OF_OCTOBER, "--tenant", "t0002"))
+    assert not any("release" in step for step in steps)
+
+
+def test_a_hold_of_another_month_is_named_where_it_matters(url: str) -> None:
+    said(deliveries(url, "hold", "--tenant", "t0001", "--month", "2026-09", "--reason", "wait"))
+    said(deliveries(url, "hold", *OF_T0001, "--reason", "wait"))
+    said(deliveries(url, "hold", "--tenant", "t0001", "--reason", "wait"))
+    assert said(deliveries(url, "release", "--tenant", "t0001", "--reason", "go"))[1] == (
+        "another hold is in force: t0001 (2026-09), t0001 (2026-10)"
+    )
+    assert said(deliveries(url, "release", *OF_T0001, "--reason", "go")) == [
+        "2026-10: released: t0001",
         "It goes out with the next run: reports backfill --month 2026-10 --tenant t0001",
     ]
-    assert said(deliveries(url, "release", "--tenant", "t0001", "--reason", "go"))[0] == (
-        "every month: released: t0001"
-    )
 
 
 def test_a_correction_is_approved(url: str) -> None:
@@ -174,6 +203,21 @@ def test_a_mail_may_go_to_another_contact_only(url: str) -> None:
     )
 
 
+@pytest.mark.usefixtures("one_revision")
+def test_an_alternative_contact_gets_a_mail_when_a_person_says_so(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            "insert into ledger.contacts values"
+            " ('t0001', 3, '顧問税理士', 'zeirishi@example.jp', 'alternative')"
+        )
+    mailer = ScriptedMailer()
+    send(url, mailer)
+    again = ["resend", *OF_T0001, "--recipient", "1", "--reason", "came back", "--to"]
+    said(deliveries(url, *again, "zeirishi@example.jp"))
+    send(url, mailer)
+    assert mailer.posts == [SATO.email, SUZUKI.email, "zeirishi@example.jp"]
+
+
 @pytest.mark.parametrize(
     ("outcome", "step"),
     [("arrived", "UNKNOWN → ACCEPTED"), ("signed-off", "r1/1 sign_off")],
@@ -187,6 +231,51 @@ def test_an_unclear_mail_is_settled(url: str, outcome: str, step: str) -> None:
     send(url, ScriptedMailer())
 
 
+@pytest.fixture
+def refused(url: str) -> None:
+    """Both mails to t0001."""
+    with pytest.raises(TenantFailureError, match="MAIL_REFUSED"):
+        send(url, ScriptedMailer(MailRefusedError("too odd"), MailRefusedError("too odd")))
+
+
+@pytest.mark.usefixtures("one_revision", "refused")
+def test_what_was_refused_is_opened_again_for_all_at_once(url: str) -> None:
+    reopen = ["reopen", *OF_OCTOBER, "--tenant", "t0001,t0002", "--reason", "the relay is mended"]
+    assert said(deliveries(url, *reopen)) == [
+        "t0001 2026-10: the mail to recipient 1 is open again",
+        "t0001 2026-10: the mail to recipient 2 is open again",
+        "2026-10: no mail is blocked: t0002",
+        "It goes out with the next run: reports backfill --month 2026-10 --tenant t0001",
+    ]
+    assert said(deliveries(url, *reopen), 1) == [
+        "Error: 2026-10: no mail to t0001, t0002 is blocked"
+    ]
+    mailer = ScriptedMailer()
+    send(url, mailer)
+    assert mailer.posts == [SATO.email, SUZUKI.email]
+
+
+@pytest.mark.usefixtures("one_revision", "refused")
+def test_one_mail_that_was_refused_is_opened_again_by_its_number(url: str) -> None:
+    reopen = ["reopen", *OF_T0001, "--recipient", "2", "--reason", "the relay is mended"]
+    assert said(deliveries(url, *reopen))[0] == (
+        "t0001 2026-10: the mail to recipient 2 is open again"
+    )
+    assert said(deliveries(url, "list", *OF_T0001))[0] == "t0001  r1  1 BLOCKED, 2 BUILT"
+    assert "--recipient is a number of one tenant" in "".join(
+        said(deliveries(url, *reopen, "--tenant", "t0002"), 2)
+    )
+
+
+def test_the_wait_for_the_canaries_ends_by_a_word(url: str) -> None:
+    DeliveryMonths(url).open(OCTOBER, ["t0001", "t0002"], canaries=["t0002"], opened_by="sato")
+    end = ["end-canary", *OF_OCTOBER, "--reason", "read on the phone"]
+    assert said(deliveries(url, *end)) == ["2026-10: nothing waits any longer for t0002"]
+    assert said(deliveries(url, *end), 1) == ["Error: 2026-10: nothing waits for canaries"]
+    [step] = said(deliveries(url, "show", *OF_T0001))[1:]
+    assert step.endswith("  end_canary  sato: read on the phone")
+
+
 @pytest.mark.parametrize(
     ("arguments", "error"),
     [
@@ -198,6 +287,12 @@ def test_an_unclear_mail_is_settled(url: str, outcome: str, step: str) -> None:
         (["hold", "--tenant", "nobody", "--reason", "x"], "no such tenants: nobody"),
         (["hold", "--reason", "x"], "Name tenants with --tenant."),
         (["hold", "--tenant", "t0001"], "Missing option '--reason'"),
+        (["hold", "--tenant", "t0001", "--reason", " "], "Invalid value for '--reason': is empty"),
+        (["unsuppress", "a@b.example", "--reason", ""], "Invalid value for '--reason': is empty"),
+        (
+            ["test-send", *OF_T0001, "--to", "a@b.example", "--reason", ""],
+            "Invalid value for '--reason': is empty",
+        ),
         (["show", *OF_OCTOBER, "--tenant", "nobody"], "no such tenants: nobody"),
         (["resolve", *OF_T0001, "--recipient", "1", "--reason", "x"], "Missing option '--as'"),
         (

@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-import datetime
 from pathlib import Path
-from zoneinfo import ZoneInfo
 
 import pytest
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
+from resources.budgets import Budget
 from resources.document_store import LocalDocumentStore
 from resources.mailer import Mailer, OutboxMailer
 from resources.ses_mailer import SesMailer
 from resources.smtp_mailer import SmtpMailer
+
+# Needed where mails go to companies.
+SENDING = {
+    "REPORTS_SUPPORT_ADDRESS": "help@financeflow.example",
+    "REPORTS_PREFERENCES_URL": "https://financeflow.example/mails",
+}
 
 
 def settings(**variables: str) -> Settings:
@@ -22,28 +27,41 @@ def settings(**variables: str) -> Settings:
 
 def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
-    this_month = Month.of(datetime.datetime.now(ZoneInfo("Asia/Tokyo")).date())
     assert settings() == Settings(
         home=tmp_path / "var",
         database_url=None,
         ledger_url=None,
         dagster_url=None,
-        first_month=this_month.plus(-18),
+        first_month=None,
         tenants_per_run=100,
+        tenant_budget=Budget(seconds=120, megabytes=1000),
         verified_tenants_per_run=1,
         document_links="http://127.0.0.1:3001",
+        shared_links="http://127.0.0.1:3002",
+        shared_port=3002,
+        link_secret=None,
         mail_from="FinanceFlow <reports@financeflow.example>",
+        support_address="support@financeflow.example",
+        preferences_url="https://app.financeflow.example/settings/reports",
+        mail_templates=None,
         mailer="outbox",
         feedback_queue=None,
         mails_per_second=0,
+        canary_tenants=(),
+        canary_minutes=15,
+        sweep_attempts=5,
+        event_months=13,
     )
 
 
 def test_an_empty_variable_is_as_good_as_none() -> None:
     names = [
         "ENVIRONMENT", "HOME", "DATABASE_URL", "LEDGER_URL", "DAGSTER_URL", "FIRST_MONTH",
-        "TENANTS_PER_RUN", "VERIFIED_TENANTS_PER_RUN", "DOCUMENT_LINKS", "MAIL_FROM",
-        "MAILER", "FEEDBACK_QUEUE", "MAILS_PER_SECOND",
+        "TENANTS_PER_RUN", "TENANT_SECONDS", "TENANT_MEGABYTES", "VERIFIED_TENANTS_PER_RUN",
+        "DOCUMENT_LINKS", "SHARED_LINKS", "SHARED_PORT", "LINK_SECRET",
+        "MAIL_FROM", "SUPPORT_ADDRESS", "PREFERENCES_URL", "MAIL_TEMPLATES",
+        "MAILER", "FEEDBACK_QUEUE", "MAILS_PER_SECOND", "CANARY_TENANTS", "CANARY_MINUTES",
+        "SWEEP_ATTEMPTS", "EVENT_MONTHS",
     ]  # fmt: skip
     assert settings(**{f"REPORTS_{name}": "" for name in names}) == settings()
 
@@ -57,12 +75,24 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         REPORTS_DAGSTER_URL="postgresql+psycopg2://register/dagster",
         REPORTS_FIRST_MONTH="2024-12",
         REPORTS_TENANTS_PER_RUN="250",
+        REPORTS_TENANT_SECONDS="30",
+        REPORTS_TENANT_MEGABYTES="400",
         REPORTS_VERIFIED_TENANTS_PER_RUN="0",
         REPORTS_DOCUMENT_LINKS="https://documents.financeflow.example/files",
+        REPORTS_SHARED_LINKS="https://reports.financeflow.example/files",
+        REPORTS_SHARED_PORT="8102",
+        REPORTS_LINK_SECRET="s" * 32,
         REPORTS_MAIL_FROM="月次レポート <reports@financeflow.example>",
+        REPORTS_SUPPORT_ADDRESS="help@financeflow.example",
+        REPORTS_PREFERENCES_URL="https://financeflow.example/mails?stop=reports",
+        REPORTS_MAIL_TEMPLATES=str(tmp_path),
         REPORTS_MAILER="ses:reports",
         REPORTS_FEEDBACK_QUEUE="https://sqs.example/reports",
         REPORTS_MAILS_PER_SECOND="14",
+        REPORTS_CANARY_TENANTS="t0002, t0001,,t0002",
+        REPORTS_CANARY_MINUTES="0",
+        REPORTS_SWEEP_ATTEMPTS="8",
+        REPORTS_EVENT_MONTHS="24",
     ) == Settings(
         home=tmp_path,
         database_url="postgresql://register/reports",
@@ -70,12 +100,23 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         dagster_url="postgresql+psycopg2://register/dagster",
         first_month=Month(2024, 12),
         tenants_per_run=250,
+        tenant_budget=Budget(seconds=30, megabytes=400),
         verified_tenants_per_run=0,
         document_links="https://documents.financeflow.example/files",
+        shared_links="https://reports.financeflow.example/files",
+        shared_port=8102,
+        link_secret="s" * 32,
         mail_from="月次レポート <reports@financeflow.example>",
+        support_address="help@financeflow.example",
+        preferences_url="https://financeflow.example/mails?stop=reports",
+        mail_templates=tmp_path,
         mailer="ses:reports",
         feedback_queue="https://sqs.example/reports",
         mails_per_second=14,
+        canary_tenants=("t0002", "t0001"),
+        canary_minutes=0,
+        sweep_attempts=8,
+        event_months=24,
     )
 
 
@@ -94,14 +135,33 @@ def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPa
         ("REPORTS_TENANTS_PER_RUN", "-5"),
         ("REPORTS_TENANTS_PER_RUN", "1.5"),
         ("REPORTS_TENANTS_PER_RUN", "many"),
+        ("REPORTS_TENANT_SECONDS", "0"),
+        ("REPORTS_TENANT_MEGABYTES", "100"),
         ("REPORTS_VERIFIED_TENANTS_PER_RUN", "-1"),
         ("REPORTS_VERIFIED_TENANTS_PER_RUN", "all"),
+        ("REPORTS_CANARY_MINUTES", "-1"),
+        ("REPORTS_SWEEP_ATTEMPTS", "0"),
+        ("REPORTS_EVENT_MONTHS", "0"),
         ("REPORTS_DATABASE_URL", "mysql://localhost/reports"),
         ("REPORTS_LEDGER_URL", "/var/lib/postgresql"),
         ("REPORTS_DAGSTER_URL", "sqlite:///dagster.db"),
         ("REPORTS_DOCUMENT_LINKS", "documents"),
         ("REPORTS_DOCUMENT_LINKS", "http://127.0.0.1:port"),
         ("REPORTS_DOCUMENT_LINKS", "javascript://127.0.0.1"),
+        ("REPORTS_DOCUMENT_LINKS", "http://127.0.0.1:3001/files"),
+        ("REPORTS_SHARED_LINKS", "reports"),
+        ("REPORTS_SHARED_LINKS", "http://localhost:3002/files"),
+        ("REPORTS_SHARED_LINKS", "https://127.0.0.1:3002"),
+        ("REPORTS_SHARED_LINKS", "https://reports.example?a=b"),
+        ("REPORTS_SHARED_LINKS", "https://reports.example/#a"),
+        ("REPORTS_SHARED_LINKS", "https://reports.example/a b"),
+        ("REPORTS_SHARED_PORT", "0"),
+        ("REPORTS_SHARED_PORT", "3001"),
+        ("REPORTS_SUPPORT_ADDRESS", "support"),
+        ("REPORTS_SUPPORT_ADDRESS", "FinanceFlow <support@financeflow.example>"),
+        ("REPORTS_PREFERENCES_URL", "settings"),
+        ("REPORTS_LINK_SECRET", "s" * 31),
+        ("REPORTS_MAIL_TEMPLATES", "no such folder"),
         ("REPORTS_MAIL_FROM", "FinanceFlow"),
         ("REPORTS_MAIL_FROM", "a@financeflow.example, b@financeflow.example"),
         ("REPORTS_MAIL_FROM", "FinanceFlow <reports@>"),
@@ -111,6 +171,41 @@ def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPa
 def test_a_value_that_cannot_be_used_is_refused_by_name(variable: str, value: str) -> None:
     with pytest.raises(SettingError, match=f"^{variable}: "):
         settings(**{variable: value})
+
+
+@pytest.mark.parametrize("name", ["DOCUMENT_LINKS", "SHARED_LINKS", "PREFERENCES_URL"])
+def test_a_password_in_a_web_address_is_not_repeated(name: str) -> None:
+    with pytest.raises(SettingError, match="neither user nor password") as raised:
+        settings(**{f"REPORTS_{name}": "https://me:open-sesame@reports.example"})
+    assert "sesame" not in str(raised.value)
+
+
+def test_companies_are_not_told_to_turn_to_an_example() -> None:
+    for name in SENDING:
+        others = {other: value for other, value in SENDING.items() if other != name}
+        with pytest.raises(SettingError, match=f"^{name}: must be set"):
+            settings(REPORTS_MAILER="ses:reports", **others)
+    environment = LocalEnvironment(settings(REPORTS_MAILER="ses:reports", **SENDING))
+    assert environment.mail_settings().support_address == "help@financeflow.example"
+    assert environment.mail_settings().preferences_url == "https://financeflow.example/mails"
+
+
+@pytest.mark.parametrize(
+    ("shared_links", "mailer", "is_shared"),
+    [
+        ("http://127.0.0.1:3002", "outbox", True),
+        ("http://127.0.0.1:3002", "ses:reports", False),
+        ("http://localhost:3002", "smtp+plain://relay", False),
+        ("https://reports.financeflow.example", "ses:reports", True),
+    ],
+)
+def test_no_company_is_sent_a_link_to_its_own_machine(
+    shared_links: str, mailer: str, is_shared: bool
+) -> None:
+    environment = LocalEnvironment(
+        settings(**SENDING | {"REPORTS_SHARED_LINKS": shared_links, "REPORTS_MAILER": mailer})
+    )
+    assert (environment.document_store().share is not None) == is_shared
 
 
 def test_a_refused_database_address_is_not_shown() -> None:
@@ -175,6 +270,7 @@ def test_mails_go_where_the_mailer_says(
                 REPORTS_DATABASE_URL=database_url,
                 REPORTS_MAILER=name,
                 REPORTS_MAILS_PER_SECOND="5",
+                **SENDING,
             )
         ).mailer()
 
@@ -187,4 +283,4 @@ def test_a_mailer_that_cannot_be_is_refused_without_its_password(mailer: str) ->
     with pytest.raises(SettingError, match="REPORTS_MAILER") as raised:
         settings(REPORTS_MAILER=mailer)
     assert "secret" not in str(raised.value)
-    assert "secret" not in repr(settings(REPORTS_MAILER="smtp://me:secret@relay"))
+    assert "secret" not in repr(settings(REPORTS_MAILER="smtp://me:secret@relay", **SENDING))

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import dataclasses
+import datetime
 import math
-from collections.abc import Iterator
+import uuid
+from collections.abc import Iterator, Sequence
 
 import dagster as dg
 import psycopg
@@ -13,6 +15,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from assets.tenant_batch import TenantSelection
+from reports_pipeline.accounting.periods import Month
 from reports_pipeline.launching import (
     LAUNCH_TAG,
     MONTH_TAG,
@@ -22,7 +25,9 @@ from reports_pipeline.launching import (
     missing_runs,
     month_runs,
     request_launch,
+    tenants_under_way,
 )
+from reports_pipeline.tokyo import now
 from resources.launches import Launch, Launches
 from resources.tenants import Tenants
 from tests.reports_pipeline.requested_runs import (
@@ -44,23 +49,49 @@ def instance() -> Iterator[dg.DagsterInstance]:
 
 
 @given(
-    sizes=st.lists(st.one_of(st.integers(0, 9), st.integers(0, 60_000)), max_size=40),
+    sizes=st.lists(st.one_of(st.integers(0, 9), st.integers(0, 600_000)), max_size=40),
     tenants_per_batch=st.integers(1, 12),
 )
-def test_batches_are_few_and_balanced(sizes: list[int], tenants_per_batch: int) -> None:
+def test_every_tenant_is_in_one_batch_and_none_is_too_full(
+    sizes: list[int], tenants_per_batch: int
+) -> None:
     line_counts = {f"t{number:04}": lines for number, lines in enumerate(sizes)}
     batches = balanced_batches(line_counts, tenants_per_batch)
-    # every tenant is in exactly one
     assert sorted(tenant for batch in batches for tenant in batch) == sorted(line_counts)
-    assert all(len(batch) <= tenants_per_batch for batch in batches)
+    for batch in batches:
+        lines = sum(line_counts[tenant] // 30_000 for tenant in batch)
+        assert len(batch) == 1 or len(batch) + lines <= tenants_per_batch
+
+
+@given(
+    sizes=st.lists(st.integers(0, 29_999), min_size=1, max_size=60),
+    tenants_per_batch=st.integers(1, 12),
+)
+def test_batches_of_usual_tenants_are_few(sizes: list[int], tenants_per_batch: int) -> None:
+    line_counts = {f"t{number:04}": lines for number, lines in enumerate(sizes)}
+    batches = balanced_batches(line_counts, tenants_per_batch)
     assert len(batches) == math.ceil(len(sizes) / tenants_per_batch)
-    lines = [sum(line_counts[tenant] for tenant in batch) for batch in batches]
-    assert not batches or max(lines) <= min(lines) + max(sizes)
 
 
-def test_the_largest_tenant_does_not_make_its_batch_last_longer() -> None:
-    line_counts = {"large": 900, "a": 300, "b": 300, "c": 299, "d": 1, "e": 0}
-    assert balanced_batches(line_counts, 3) == (("d", "e", "large"), ("a", "b", "c"))
+def test_the_largest_tenants_batch_has_fewer_others_and_lasts_no_longer() -> None:
+    line_counts = {f"t{number:04}": 1_000 for number in range(1, 5_000)} | {"large": 500_000}
+    batches = balanced_batches(line_counts, 100)
+    assert len(batches) == 51
+    [its_own] = [batch for batch in batches if "large" in batch]
+    assert len(its_own) < 85
+    # a tenant costs as much as 30,000 lines, however few it has
+    work = [sum(30_000 + line_counts[tenant] for tenant in batch) for batch in batches]
+    assert max(work) - min(work) <= 31_000
+
+
+def test_a_tenant_that_would_fill_a_batch_is_alone() -> None:
+    line_counts = {"large": 5_000_000, "a": 10, "b": 10, "c": 10}
+    assert balanced_batches(line_counts, 3) == (("large",), ("a", "b", "c"))
+
+
+def test_tenants_that_do_not_fit_together_get_batches_of_their_own() -> None:
+    line_counts = dict.fromkeys(["a", "b", "c"], 40_000)
+    assert balanced_batches(line_counts, 3) == (("a",), ("b",), ("c",))
 
 
 def test_the_order_of_the_tenants_does_not_matter() -> None:
@@ -150,10 +181,9 @@ def test_a_run_that_was_created_but_never_submitted_is_requested_again(
     create_runs(instance, requests, dg.DagsterRunStatus.NOT_STARTED)
     assert missing_runs(instance, LAUNCH) == requests
 
-    tenants = Tenants(sample_url)
-    of_month = month_runs(instance, tenants, APRIL, tenants_per_run=2)
+    of_month = runs_of_month(instance, sample_url)
     create_runs(instance, of_month, dg.DagsterRunStatus.NOT_STARTED)
-    assert month_runs(instance, tenants, APRIL, tenants_per_run=2) == of_month
+    assert runs_of_month(instance, sample_url) == of_month
 
 
 @pytest.mark.parametrize("status", [dg.DagsterRunStatus.FAILURE, dg.DagsterRunStatus.CANCELED])
@@ -185,40 +215,169 @@ def test_a_run_with_partitions_of_its_own_lists_no_tenants() -> None:
     assert TenantSelection.of_run(dg.DagsterRun(job_name="bakery", run_id="1")) == []
 
 
-def test_a_month_runs_every_active_tenant_once(
+def runs_of_month(
+    instance: dg.DagsterInstance,
+    url: str,
+    month: Month = APRIL,
+    expected: Sequence[str] = TENANTS,
+    *,
+    tenants_per_run: int = 2,
+) -> list[dg.RunRequest]:
+    return month_runs(
+        instance, Launches(url), Tenants(url), month, expected, tenants_per_run=tenants_per_run
+    )
+
+
+def test_a_month_runs_every_expected_tenant_once(
     instance: dg.DagsterInstance, sample_url: str
 ) -> None:
-    tenants = Tenants(sample_url)
-    requests = month_runs(instance, tenants, APRIL, tenants_per_run=2)
+    requests = runs_of_month(instance, sample_url)
     assert sorted(t for batch in requested_tenants(requests) for t in batch) == TENANTS
     assert len(requests) == 3
-    assert month_runs(instance, tenants, APRIL, tenants_per_run=2) == requests
+    assert runs_of_month(instance, sample_url) == requests
     create_runs(instance, requests)
-    assert month_runs(instance, tenants, APRIL, tenants_per_run=2) == []
+    assert runs_of_month(instance, sample_url) == []
     # another month is another matter
-    assert len(month_runs(instance, tenants, APRIL.plus(-1), tenants_per_run=2)) == 3
+    assert len(runs_of_month(instance, sample_url, APRIL.plus(-1))) == 3
+
+
+def test_who_is_not_expected_or_not_active_any_more_is_not_run(
+    instance: dg.DagsterInstance, sample_url: str
+) -> None:
+    with psycopg.connect(sample_url) as connection:
+        connection.execute("update ledger.companies set status = 'left' where tenant_id = 't0004'")
+    requests = runs_of_month(instance, sample_url, expected=["t0001", "t0004"])
+    assert requested_tenants(requests) == [["t0001"]]
 
 
 def test_what_an_operator_launched_does_not_stand_for_the_month(
     instance: dg.DagsterInstance, sample_url: str
 ) -> None:
     create_runs(instance, missing_runs(instance, LAUNCH))
-    assert len(month_runs(instance, Tenants(sample_url), APRIL, tenants_per_run=100)) == 1
+    assert len(runs_of_month(instance, sample_url, tenants_per_run=100)) == 1
 
 
-def test_a_tenant_added_later_gets_a_run_of_its_own(
+def test_what_is_written_down_as_the_months_launch_is_not_requested_beside_it(
     instance: dg.DagsterInstance, sample_url: str
 ) -> None:
-    tenants = Tenants(sample_url)
-    first = month_runs(instance, tenants, APRIL, tenants_per_run=100)
-    create_runs(instance, first)
-    with psycopg.connect(sample_url) as connection:
-        connection.execute("insert into ledger.companies values ('t0006', '株式会社新規')")
-    later = month_runs(instance, tenants, APRIL, tenants_per_run=100)
-    assert requested_tenants(later) == [["t0006"]]
-    assert later[0].run_key != first[0].run_key
+    launches = Launches(sample_url)
+    launches.request(Launch("month-2025-04", APRIL, (("t0002", "t0003"),)), requested_by="sato")
+    rest = runs_of_month(instance, sample_url)
+    assert sorted(t for batch in requested_tenants(rest) for t in batch) == [
+        "t0001",
+        "t0004",
+        "t0005",
+    ]
+    # once they are created, its runs say so themselves
+    [launch] = launches.unlaunched()
+    create_runs(instance, missing_runs(instance, launch))
+    launches.mark_launched([launch.launch_id])
+    assert runs_of_month(instance, sample_url) == rest
 
 
 def test_partitions_are_missing_until_they_are_added(instance: dg.DagsterInstance) -> None:
     instance.add_dynamic_partitions("tenant", ["t0002"])
     assert missing_partitions(instance, ["t0003", "t0002", "t0001"]) == ["t0003", "t0001"]
+
+
+def under_way(instance: dg.DagsterInstance, url: str, month: Month = APRIL) -> list[str]:
+    now = datetime.datetime.now(datetime.UTC)
+    return sorted(tenants_under_way(instance, Launches(url), month, now))
+
+
+def enter_run(
+    instance: dg.DagsterInstance,
+    status: dg.DagsterRunStatus = dg.DagsterRunStatus.STARTED,
+    **tags: str,
+) -> dg.DagsterRun:
+    """A run from Dagster's pages; `range_end` is the tag `dagster/asset_partition_range_end`."""
+    names = {
+        "partition": "dagster/partition",
+        "range_start": "dagster/asset_partition_range_start",
+        "range_end": "dagster/asset_partition_range_end",
+        "will_retry": "dagster/will_retry",
+        "retried_by": "dagster/auto_retry_run_id",
+    }
+    return instance.add_run(
+        dg.DagsterRun(
+            job_name="monthly_reports",
+            run_id=str(uuid.uuid4()),
+            status=status,
+            tags={names[name]: value for name, value in tags.items()},
+        )
+    )
+
+
+@pytest.mark.parametrize("status", ["QUEUED", "STARTING", "STARTED", "CANCELING"])
+def test_the_tenants_of_a_launched_run_are_under_way(
+    instance: dg.DagsterInstance, database_url: str, status: str
+) -> None:
+    create_runs(instance, missing_runs(instance, LAUNCH)[1:], dg.DagsterRunStatus[status])
+    assert under_way(instance, database_url) == ["t0001", "t0003", "t0004", "t0005"]
+    assert under_way(instance, database_url, APRIL.plus(1)) == []
+
+
+@pytest.mark.parametrize("status", ["SUCCESS", "FAILURE", "CANCELED", "NOT_STARTED"])
+def test_those_of_a_run_that_ended_or_was_never_submitted_are_not(
+    instance: dg.DagsterInstance, database_url: str, status: str
+) -> None:
+    create_runs(instance, missing_runs(instance, LAUNCH), dg.DagsterRunStatus[status])
+    assert under_way(instance, database_url) == []
+
+
+def test_who_is_asked_for_is_under_way_before_there_is_a_run(
+    instance: dg.DagsterInstance, database_url: str
+) -> None:
+    launches = Launches(database_url)
+    launches.request(LAUNCH, requested_by="yamada")
+    assert under_way(instance, database_url) == TENANTS
+    assert under_way(instance, database_url, APRIL.plus(1)) == []
+    launches.mark_launched([LAUNCH.launch_id])
+    assert under_way(instance, database_url) == []
+
+
+def test_the_tenants_of_backfills_from_dagsters_pages_are_under_way(
+    instance: dg.DagsterInstance, database_url: str
+) -> None:
+    # a range is in the order in which partitions were added
+    instance.add_dynamic_partitions("tenant", ["t0003", "t0001", "t0005", "t0002", "t0004"])
+    enter_run(instance, partition="2025-04|t0004")
+    enter_run(instance, range_start="2025-03|t0001", range_end="2025-04|t0002")
+    enter_run(instance, range_start="2025-03|t0003", range_end="2025-03|t0003")
+    enter_run(instance)
+    assert under_way(instance, database_url) == ["t0001", "t0002", "t0004", "t0005"]
+    assert under_way(instance, database_url, APRIL.plus(-1)) == [
+        "t0001",
+        "t0002",
+        "t0003",
+        "t0005",
+    ]
+
+
+def test_who_waits_for_the_retry_of_a_run_is_under_way(
+    instance: dg.DagsterInstance, database_url: str
+) -> None:
+    failure = dg.DagsterRunStatus.FAILURE
+    enter_run(instance, failure, partition="2025-04|t0001", will_retry="true")
+    enter_run(instance, failure, partition="2025-04|t0002", will_retry="false")
+    enter_run(instance, failure, partition="2025-04|t0003", will_retry="true", retried_by="run-2")
+    assert under_way(instance, database_url) == ["t0001"]
+    # Dagster may lose a retry
+    later = datetime.datetime.now(datetime.UTC) + datetime.timedelta(minutes=11)
+    assert tenants_under_way(instance, Launches(database_url), APRIL, later) == set()
+
+
+def test_a_retry_is_waited_for_as_long_by_the_clock_of_tokyo(
+    instance: dg.DagsterInstance, database_url: str
+) -> None:
+    failure = dg.DagsterRunStatus.FAILURE
+    enter_run(instance, failure, partition="2025-04|t0001", will_retry="true")
+    launches = Launches(database_url)
+    assert tenants_under_way(instance, launches, APRIL, now()) == {"t0001"}
+
+
+def test_a_launch_of_mails_makes_runs_of_the_last_stage_only(instance: dg.DagsterInstance) -> None:
+    mails = dataclasses.replace(LAUNCH, deliveries_only=True)
+    selections = [request.asset_selection for request in missing_runs(instance, mails)]
+    assert selections == [[dg.AssetKey("report_deliveries")]] * 3
+    assert {request.asset_selection is None for request in missing_runs(instance, LAUNCH)} == {True}

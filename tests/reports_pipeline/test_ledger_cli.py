@@ -171,6 +171,8 @@ def test_a_faulty_folder_changes_nothing(database_url: str, folder: Path) -> Non
         ("--time-zone", "Tokyo", "not a time zone"),
         ("--contact", "keiri@example.jp", "is not 'NAME <ADDRESS>'"),
         ("--contact", "X <a@b, evil@example.com>", "evil"),
+        ("--contact", "X <=?utf-8?q?x?=@a.example>", "not one mail address"),
+        ("--contact", "=?utf-8?q?x?= <a@example.jp>", "mail programs decode it"),
         ("--contact", "X\r\nBcc: y <a@example.jp>", "Bcc"),
         (
             "--close-through",

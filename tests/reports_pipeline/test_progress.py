@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import datetime
 import time
 from collections.abc import Iterator
 
@@ -9,15 +10,18 @@ import dagster as dg
 import pytest
 from dagster._daemon.types import DaemonHeartbeat
 
+from reports_pipeline import progress
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.launching import missing_runs
 from reports_pipeline.progress import (
     LaunchStalledError,
     MonthProgress,
+    estimated_end,
     require_daemon,
     wait_for_runs,
 )
+from reports_pipeline.tokyo import now
 from resources.launches import Launch
 from resources.stage_outcomes import StageOutcomes
 from tests.reports_pipeline.requested_runs import create_runs
@@ -82,6 +86,32 @@ def test_what_other_runs_did_can_be_left_out(outcomes: StageOutcomes) -> None:
     of_this_run = MonthProgress.read(outcomes, OCTOBER, ALL, {"run-2", "run-3"})
     assert of_this_run.failures == {"t0001": unbalanced}
     assert MonthProgress.read(outcomes, OCTOBER, ALL, {"run"}).delivered == ["t0001"]
+
+
+NOON = datetime.datetime(2026, 11, 1, 12, tzinfo=datetime.UTC)
+
+
+def end_of(remaining: int, *minutes_ago: float) -> float | None:
+    """In how many minutes, if others finished so long ago."""
+    finished = [NOON - datetime.timedelta(minutes=ago) for ago in minutes_ago]
+    end = estimated_end(finished, remaining, now=NOON)
+    return None if end is None else (end - NOON) / datetime.timedelta(minutes=1)
+
+
+def test_the_rest_takes_as_long_as_those_before() -> None:
+    # four in the four minutes since the first batch, of which nobody knows how long it took
+    assert end_of(10, 4, 4, 2, 2, 1, 1) == 10
+    assert end_of(5, 4, 4, 2, 2, 1, 1) == 5
+    assert end_of(10, 8, 4) == 80
+
+
+@pytest.mark.parametrize("minutes_ago", [[], [3], [3, 3, 3]])
+def test_one_batch_makes_no_rate(minutes_ago: list[float]) -> None:
+    assert end_of(10, *minutes_ago) is None
+
+
+def test_where_nobody_remains_there_is_no_end_to_tell() -> None:
+    assert end_of(0, 4, 2) is None
 
 
 def no_daemon() -> None:
@@ -160,6 +190,18 @@ def test_a_run_that_will_be_retried_has_not_ended(
     found = wait_for_runs(instance, ONE_BATCH, check_daemon=daemon)
     assert found == {crashed.run_id, RETRY_ID}
     assert len(looks) == 3
+
+
+def test_a_retry_that_dagster_has_lost_is_not_waited_for(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    create_runs(instance, missing_runs(instance, ONE_BATCH))
+    [crashed] = instance.get_runs()
+    end(instance, crashed)
+    instance.add_run_tags(crashed.run_id, {"dagster/will_retry": "true"})
+    later = now() + datetime.timedelta(minutes=11)
+    monkeypatch.setattr(progress, "now", lambda: later)
+    assert wait_for_runs(instance, ONE_BATCH, check_daemon=no_daemon) == {crashed.run_id}
 
 
 def test_a_launch_without_runs_and_daemon_is_stalled(instance: dg.DagsterInstance) -> None:

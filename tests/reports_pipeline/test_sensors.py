@@ -24,7 +24,7 @@ from reports_pipeline.sensors import (
 )
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.feedback_queue import FeedbackQueue, QueuedEvent
-from resources.launches import Launch, Launches
+from resources.launches import SWEEPER, Launch, Launches
 from resources.notifier import FolderNotifier, Notice, Notifier, Severity
 from resources.tenants import Tenants
 from tests.assets import batch_pipeline
@@ -74,6 +74,24 @@ def test_who_left_or_vanished_keeps_the_partition(
     found = tick(tenant_sensor, instance, tenants=Tenants(sample_url))
     assert added_partitions(found) == ["t0001"]
     assert {"t0004", "vanished"} <= set(instance.get_dynamic_partitions("tenant"))
+
+
+def test_five_hundred_companies_at_once_get_their_partitions_in_one_tick(
+    instance: dg.DagsterInstance, sample_url: str
+) -> None:
+    instance.add_dynamic_partitions("tenant", TENANTS)
+    with psycopg.connect(sample_url) as connection:
+        connection.execute(
+            "insert into ledger.companies (tenant_id, name, status)"
+            " select 'new' || number, '桜', 'active' from generate_series(1, 500) as number"
+        )
+    tenants = Tenants(sample_url)
+    added = added_partitions(tick(tenant_sensor, instance, tenants=tenants))
+    assert set(added) == {f"new{number}" for number in range(1, 501)}
+    instance.add_dynamic_partitions("tenant", added)  # as the daemon does
+    # those who were there keep their places, by which ranges of partitions are known
+    assert instance.get_dynamic_partitions("tenant")[: len(TENANTS)] == TENANTS
+    assert added_partitions(tick(tenant_sensor, instance, tenants=tenants)) == []
 
 
 @pytest.fixture(scope="module")
@@ -140,6 +158,18 @@ def test_several_launches_are_served_at_once(
     batches = [list(batch) for batch in launch.batches]
     assert requested_tenants(found.run_requests or []) == [*batches, ["t0001"]]
     assert added_partitions(found) == ["t0001", "t0003", "t0002"]
+
+
+def test_a_launch_of_mails_gets_runs_of_the_last_stage(
+    sensor: dg.SensorDefinition, instance: dg.DagsterInstance, launches: Launches
+) -> None:
+    mails = Launch("sweep-1", APRIL, (("t0001",), ("t0002",)), deliveries_only=True)
+    launches.request(mails, requested_by=SWEEPER)
+    requests = tick(sensor, instance, launches=launches).run_requests or []
+    assert requested_tenants(requests) == [["t0001"], ["t0002"]]
+    assert [request.asset_selection for request in requests] == [
+        [dg.AssetKey("report_deliveries")]
+    ] * 2
 
 
 def test_a_launch_of_nobody_is_done_at_once(
@@ -359,6 +389,10 @@ def test_events_of_mails_reach_the_register_and_a_person(
             "update ledger.contacts set name = '経理 次郎', email = 'jiro@sakura.example'"
             " where tenant_id = 't0001' and contact_no = 1"
         )
+        connection.execute(
+            "insert into ledger.contacts values"
+            " ('t0001', 9, '顧問税理士 三郎', 'saburo@example.jp', 'alternative')"
+        )
     with PostgresDeliveryRegister(sample_url, actor="run-1") as register:
         messages = register.register(delivery(SATO, SUZUKI)).messages
         posting = [
@@ -395,5 +429,6 @@ def test_events_of_mails_reach_the_register_and_a_person(
     [notice] = tmp_path.glob("*.txt")
     text = notice.read_text()
     assert "2026-10 t0001：月次レポートのメールが戻りました" in text
-    assert "経理 次郎" in text
+    assert "他の連絡先：顧問税理士 三郎（代替連絡先）, 経理 次郎, " in text
+    assert "saburo@example.jp" not in text
     assert SATO.email not in text

@@ -1,5 +1,7 @@
+import os
 import shutil
 import stat
+import tempfile
 from pathlib import Path
 
 import psycopg
@@ -34,6 +36,19 @@ def test_several_users_share_one_embedded_server_and_the_last_one_stops_it(
             assert connection.execute("select 1").fetchone() == (1,)
     finally:
         shutil.rmtree(first.home())
+
+
+def test_a_folder_above_it_that_it_makes_is_read_by_nobody_else() -> None:
+    with tempfile.TemporaryDirectory() as name:
+        parent = Path(name)
+        parent.chmod(0o755)
+        server = EmbeddedPostgres(parent / "home" / "postgres", durable=False)
+        with server:
+            # the server of root runs as somebody else, who must come through
+            mode = 0o711 if os.geteuid() == 0 else 0o700
+            assert stat.S_IMODE((parent / "home").stat().st_mode) == mode
+            assert server.home() == parent / "home" / "postgres"
+        assert stat.S_IMODE(parent.stat().st_mode) == 0o755
 
 
 def test_only_the_servers_account_may_enter_its_folder(tmp_path: Path) -> None:

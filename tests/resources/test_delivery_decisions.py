@@ -93,11 +93,12 @@ def test_a_hold_stops_what_is_about_to_go_out(decisions: DeliveryDecisions, send
 
 
 def test_a_hold_is_of_its_tenant_and_month_and_ends_with_its_own_release(
-    decisions: DeliveryDecisions, send: Send
+    decisions: DeliveryDecisions, send: Send, one_revision: None
 ) -> None:
     decisions.hold(["t0002"], None, "of another company")
     decisions.hold(["t0001"], OCTOBER.plus(1), "of another month")
     assert states(send(ScriptedMailer(), delivery(SATO))) == ["ACCEPTED"]
+    decisions.resend("t0001", OCTOBER, 1, "lost")
     decisions.hold(["t0001"], None, "all")
     decisions.release(["t0001"], OCTOBER, "only October, which was not held")
     assert failure_code(send, ScriptedMailer(), delivery(SATO)) is FailureCode.DELIVERY_HELD
@@ -285,19 +286,36 @@ def test_what_a_newer_revision_corrects_is_not_sent_once_more(
         decisions.resend("t0001", OCTOBER, 1, "lost")
 
 
+def test_figures_that_returned_may_be_sent_once_more(
+    decisions: DeliveryDecisions, send: Send, revisions_url: str
+) -> None:
+    send(ScriptedMailer(), delivery(SATO))
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute(
+            """
+            insert into reporting.stage_outcomes
+                (month, tenant_id, stage, run_id, artefact, revision)
+            values (%s, 't0001', 'statements', 'run', 'a.arrow#t0001', 1)
+            """,
+            [OCTOBER.start],
+        )
+    decisions.resend("t0001", OCTOBER, 1, "lost")
+    assert states(send(ScriptedMailer(), delivery(SATO))) == ["ACCEPTED", "ACCEPTED"]
+
+
 @pytest.mark.usefixtures("one_revision")
 def test_a_resend_that_was_blocked_goes_out_once_it_may(
     decisions: DeliveryDecisions, send: Send, register: PostgresDeliveryRegister, revisions_url: str
 ) -> None:
     sent = send(ScriptedMailer(), delivery(SATO))
     again = decisions.resend("t0001", OCTOBER, 1, "lost")
-    register.block([again], FailureCode.DOCUMENT_MISMATCH, "not stored")
+    register.block([again], FailureCode.MAIL_REFUSED, "552 too big")
     with psycopg.connect(revisions_url) as connection:
         connection.execute(
             "insert into reporting.suppressed_addresses values (%s, 'Bounce', %s, 1)",
             [SATO.email, sent.delivery_id],
         )
-    assert states(send(ScriptedMailer(), delivery(SATO))) == ["ACCEPTED", "BLOCKED"]
+    assert failure_code(send, ScriptedMailer(), delivery(SATO)) is FailureCode.MAIL_REFUSED
     decisions.unsuppress(SATO.email, "mailbox was full")
     assert states(send(ScriptedMailer(), delivery(SATO))) == ["ACCEPTED", "ACCEPTED"]
 
@@ -328,3 +346,33 @@ def test_an_unclear_mail_that_was_signed_off_holds_nothing_up(
     assert failure_code(send, unclear, delivery(SATO)) is FailureCode.DELIVERY_UNKNOWN
     decisions.sign_off("t0001", OCTOBER, 1, "nobody answers")
     assert states(send(unclear, delivery(SATO))) == ["UNKNOWN"]
+
+
+def test_a_copy_that_is_refused_is_a_failure_and_may_go_elsewhere(
+    decisions: DeliveryDecisions, send: Send, one_revision: None
+) -> None:
+    mailer = ScriptedMailer(UnclearOutcomeError("a time-out"))
+    assert failure_code(send, mailer, delivery(SATO, SUZUKI)) is FailureCode.DELIVERY_UNKNOWN
+    decisions.resend("t0001", OCTOBER, 1, "nothing came", to=TANAKA)
+    refused = ScriptedMailer(DefiniteRejectionError("no such user"))
+    assert failure_code(send, refused, delivery(SATO, SUZUKI)) is FailureCode.ADDRESS_REFUSED
+    assert failure_code(send, mailer, delivery(SATO, SUZUKI)) is FailureCode.ADDRESS_REFUSED
+
+    again = decisions.resend(
+        "t0001", OCTOBER, 3, "misspelt", to=replace(TANAKA, email="t@a.example")
+    )
+    assert (again.recipient_no, again.resend_of) == (4, 3)
+    sent = send(mailer, delivery(SATO, SUZUKI))
+    assert states(sent) == ["UNKNOWN", "ACCEPTED", "SUPERSEDED", "ACCEPTED"]
+    with pytest.raises(DecisionError, match="SUPERSEDED"):
+        decisions.reopen("t0001", OCTOBER, 3, "it was mended")
+
+
+def test_a_hold_of_what_has_gone_out_is_no_failure(
+    decisions: DeliveryDecisions, send: Send
+) -> None:
+    mailer = ScriptedMailer()
+    send(mailer, delivery(SATO))
+    decisions.hold(["t0001"], None, "a dispute")
+    assert states(send(mailer, delivery(SATO))) == ["ACCEPTED"]
+    assert len(mailer.posts) == 1

@@ -7,6 +7,7 @@ import psycopg
 import pytest
 
 from reports_pipeline.accounting.failures import FailureCode
+from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import (
     ChangedFigure,
     DeliveryMessage,
@@ -16,12 +17,17 @@ from reports_pipeline.delivery.deliveries import (
 )
 from reports_pipeline.delivery.errors import (
     CorrectionPendingError,
+    DeliveryHeldError,
     IllegalMoveError,
     LostClaimError,
     RevisionConflictError,
 )
 from reports_pipeline.delivery.feedback import Feedback, FeedbackKind
+from reports_pipeline.delivery.preferences import Corrections, DeliveryPreferences
 from reports_pipeline.delivery.states import DeliveryState
+from resources.delivery_decisions import DeliveryDecisions
+from resources.delivery_history import delivery_history
+from resources.delivery_preferences import DeliveryPreferencesStore
 from resources.delivery_register import PostgresDeliveryRegister
 from tests.delivery.examples import LETTER, OCTOBER, SATO, SUZUKI, delivery
 
@@ -167,6 +173,48 @@ def test_a_claim_whose_lease_ran_out_is_free_again(
     assert register.claim(registered.messages[0]).state is DeliveryState.CLAIMED
 
 
+def test_what_dead_processes_held_is_freed_for_all_tenants(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    claimed = register.claim(ready(register, SATO)[0])
+    other = register.register(delivery(SATO, SUZUKI, tenant_id="t0002"))
+    posting_now, alive = [
+        register.begin_posting(register.claim(message))
+        for message in register.release(register.verify(other.messages))
+    ]
+
+    def pass_minutes(message: DeliveryMessage, minutes: int) -> None:
+        with psycopg.connect(revisions_url) as connection:
+            connection.execute(
+                """
+                update reporting.delivery_messages set lease_until = now() - %s * interval '1 min'
+                where delivery_id = %s and recipient_no = %s
+                """,
+                [minutes, message.delivery_id, message.recipient_no],
+            )
+
+    assert register.free_expired() == []
+    pass_minutes(claimed, 1)
+    pass_minutes(posting_now, 14)
+    assert [(m.delivery_id, m.state) for m in register.free_expired()] == [
+        (claimed.delivery_id, "READY")
+    ]
+    pass_minutes(posting_now, 16)
+    assert [(m.recipient_no, m.state) for m in register.free_expired()] == [(1, "UNKNOWN")]
+    assert register.free_expired() == []
+    assert register.accept(alive, "ses-1").state is DeliveryState.ACCEPTED
+
+
+def test_what_another_process_moves_is_not_freed(
+    forgetful: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    message = forgetful.claim(ready(forgetful, SATO)[0])
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute("select from reporting.delivery_messages for update")
+        assert forgetful.free_expired() == []
+    assert forgetful.free_expired()[0].version == message.version + 1
+
+
 def test_a_zombie_whose_lease_ran_out_does_not_post(
     register: PostgresDeliveryRegister, forgetful: PostgresDeliveryRegister
 ) -> None:
@@ -299,6 +347,43 @@ def test_a_newer_revision_of_a_mail_that_was_sent_needs_a_person(
     register: PostgresDeliveryRegister,
 ) -> None:
     accepted(register, SATO)
+    with pytest.raises(CorrectionPendingError):
+        register.register(delivery(SATO, revision=2))
+
+
+def test_a_correction_follows_by_itself_where_the_company_wishes_so(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    preferences = DeliveryPreferencesStore(revisions_url)
+    accepted(register, SATO)
+    letter = replace(LETTER, correction=LetterCorrection(1, 2, (), changes=0))
+    correction = delivery(SATO, revision=2, letter=letter)
+    wish = DeliveryPreferences(corrections=Corrections.AUTOMATIC)
+    preferences.set("t0002", wish, set_by="sato")
+    with pytest.raises(CorrectionPendingError):
+        register.register(correction)
+    preferences.set("t0001", wish, set_by="sato")
+    preferences.set("t0001", replace(wish, note="a"), set_by="sato")
+    assert states(register.register(correction)) == ["BUILT"]
+    [step] = [
+        s for s in delivery_history(revisions_url, "t0001", OCTOBER) if s.what == "r2/1 BUILT"
+    ]
+    assert step.reason == "corrections are automatic by version 2 of the preferences"
+    # What has not gone out asks the wish of the day.
+    preferences.set("t0001", DeliveryPreferences(), set_by="sato")
+    with pytest.raises(CorrectionPendingError):
+        register.register(correction)
+
+
+def test_an_automatic_correction_waits_for_the_fate_of_the_earlier_mail(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    wish = DeliveryPreferences(corrections=Corrections.AUTOMATIC)
+    DeliveryPreferencesStore(revisions_url).set("t0001", wish, set_by="sato")
+    message = posting(register, SATO)
+    with pytest.raises(CorrectionPendingError):
+        register.register(delivery(SATO, revision=2))
+    register.mark_unknown(message, "time-out")
     with pytest.raises(CorrectionPendingError):
         register.register(delivery(SATO, revision=2))
 
@@ -451,13 +536,46 @@ def test_an_address_that_was_opened_again_stays_open_when_the_event_comes_twice(
     assert register.suppressed([SATO.email]) == set()
 
 
-def test_an_address_suppressed_meanwhile_is_not_claimed(
-    register: PostgresDeliveryRegister, revisions_url: str
+def test_an_address_suppressed_meanwhile_is_not_posted_to(
+    register: PostgresDeliveryRegister,
 ) -> None:
-    [message] = ready(register, SATO)
+    claimed = register.claim(ready(register, SATO)[0])
     register.record(feedback(accepted_of_another(register), FeedbackKind.BOUNCE))
     with pytest.raises(LostClaimError, match="suppressed meanwhile"):
-        register.claim(message)
+        register.begin_posting(claimed)
+    [found] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert states(found) == ["READY"]
+    registered = register.register(delivery(SATO))
+    assert registered.messages[0].blocked_code is FailureCode.ADDRESS_SUPPRESSED
+
+
+@pytest.mark.parametrize("month", [None, OCTOBER])
+def test_a_hold_is_seen_at_the_last_look_before_the_post(
+    register: PostgresDeliveryRegister, revisions_url: str, month: Month | None
+) -> None:
+    decisions = DeliveryDecisions(revisions_url, actor="sato")
+    claimed = register.claim(ready(register, SATO)[0])
+    decisions.hold(["t0001"], month, "wrong bank data")
+    with pytest.raises(DeliveryHeldError, match="held by sato: wrong bank data"):
+        register.begin_posting(claimed)
+    assert history(revisions_url)[-1] == (
+        1, 5, "CLAIMED", "READY", "run-1", "held by sato: wrong bank data",
+    )  # fmt: skip
+    decisions.release(["t0001"], month, "mended")
+    [found] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert register.begin_posting(register.claim(found.messages[0])).attempts == 1
+
+
+def test_a_hold_does_not_free_what_another_process_has(
+    register: PostgresDeliveryRegister, forgetful: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    zombie = forgetful.claim(ready(forgetful, SATO)[0])
+    register.claim(register.register(delivery(SATO)).messages[0])
+    DeliveryDecisions(revisions_url, actor="sato").hold(["t0001"], OCTOBER, "wait")
+    with pytest.raises(LostClaimError):
+        forgetful.begin_posting(zombie)
+    [found] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert states(found) == ["CLAIMED"]
 
 
 def accepted_of_another(register: PostgresDeliveryRegister) -> DeliveryMessage:
@@ -486,3 +604,31 @@ def test_an_event_stops_a_mail_that_was_taken_for_one_that_had_not_gone_out(
     assert states(found) == ["ACCEPTED"]
     with pytest.raises(LostClaimError):
         register.claim(postponed)
+
+
+def test_a_letter_from_before_there_were_notes_is_read_with_the_houses_ways(
+    register: PostgresDeliveryRegister, revisions_url: str
+) -> None:
+    register.register(delivery(SATO, letter=replace(LETTER, plan="premium", note="note")))
+    with psycopg.connect(revisions_url) as connection:
+        connection.execute(
+            "update reporting.deliveries set letter ="
+            " letter - 'plan' - 'time_zone' - 'note' - 'support_address'"
+        )
+    [registered] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert registered.letter == LETTER
+
+
+def test_the_companys_own_words_are_mended_until_somebody_may_have_read_them(
+    register: PostgresDeliveryRegister,
+) -> None:
+    register.register(replace(delivery(SATO), letter=replace(LETTER, note="another's note")))
+    mended = replace(LETTER, note=None, support_address="desk@yamada.example")
+    later = replace(delivery(SATO), letter=replace(mended, company_name="別の会社"))
+    assert register.register(later).letter == mended
+
+    [message] = register.register(later).messages
+    [ready] = register.release(register.verify([message]))
+    register.accept(register.begin_posting(register.claim(ready)), "1")
+    too_late = replace(delivery(SATO), letter=replace(LETTER, note="too late"))
+    assert register.register(too_late).letter == mended

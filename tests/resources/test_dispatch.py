@@ -20,6 +20,7 @@ from reports_pipeline.delivery.errors import (
 )
 from reports_pipeline.delivery.messages import Envelope, MailSettings
 from resources.delivery_register import PostgresDeliveryRegister
+from resources.departures import Departure
 from resources.dispatch import deliver
 from resources.mailer import Mailer, OutboxMailer
 from tests.delivery.examples import (
@@ -254,6 +255,87 @@ def test_a_mail_found_in_the_outbox_is_unclear(
     assert mail.read_bytes() == b"posted before"
 
 
+NINE = NOW.replace(hour=9, minute=0)
+AFTER_NINE = Departure(NINE)
+AFTER_THE_CANARIES = Departure(NOW, waits_for_canaries=True)
+
+
+def deliver_at(
+    register: PostgresDeliveryRegister,
+    mailer: Mailer,
+    sent: Delivery,
+    departure: Departure,
+    now: datetime.datetime = NOW,
+) -> RegisteredDelivery:
+    stored = stored_documents(revision=sent.revision)
+    settings = MailSettings()
+    return deliver(
+        register, mailer, stored.__getitem__, sent, settings=settings, now=now, departure=departure
+    )
+
+
+@pytest.mark.parametrize("departure", [AFTER_NINE, AFTER_THE_CANARIES])
+def test_what_may_not_go_yet_is_made_ready_and_goes_later(
+    register: PostgresDeliveryRegister, departure: Departure
+) -> None:
+    mailer = ScriptedMailer()
+    sent = delivery(SATO, SUZUKI)
+    waiting = deliver_at(register, mailer, sent, departure)
+    assert [message.state for message in waiting.messages] == ["READY", "READY"]
+    assert deliver_at(register, mailer, sent, departure) == waiting
+    assert mailer.posts == []
+    gone = deliver_at(register, mailer, sent, Departure(NINE), now=NINE)
+    assert [message.state for message in gone.messages] == ["ACCEPTED", "ACCEPTED"]
+
+
+def test_what_has_gone_out_does_not_wait(register: PostgresDeliveryRegister) -> None:
+    mailer = ScriptedMailer()
+    gone = deliver_at(register, mailer, delivery(SATO), Departure(NOW))
+    assert deliver_at(register, mailer, delivery(SATO), AFTER_NINE) == gone
+
+
+def test_what_is_wrong_is_found_before_the_wait(register: PostgresDeliveryRegister) -> None:
+    mailer = ScriptedMailer()
+    nobody = Recipient("佐藤", "sato@")
+    waiting = deliver_at(register, mailer, delivery(nobody, SUZUKI), AFTER_NINE)
+    assert [message.state for message in waiting.messages] == ["BLOCKED", "READY"]
+    broken = delivery(
+        SATO, tenant_id="t0002", letter=replace(LETTER, company_name="山田\u202e製作所")
+    )
+    with pytest.raises(TenantFailureError) as raised:
+        deliver(
+            register,
+            mailer,
+            stored_documents(tenant_id="t0002").__getitem__,
+            broken,
+            settings=MailSettings(),
+            now=NOW,
+            departure=AFTER_NINE,
+        )
+    assert raised.value.failure.code is FailureCode.BAD_TEXT
+
+
+def test_nobody_to_wait_for_is_a_failure(register: PostgresDeliveryRegister) -> None:
+    for contacts in ((), (Recipient("佐藤", "sato@"),)):
+        with pytest.raises(TenantFailureError):
+            deliver_at(register, ScriptedMailer(), delivery(*contacts), AFTER_NINE)
+
+
+def test_contacts_and_corrections_are_followed_while_mails_wait(
+    register: PostgresDeliveryRegister,
+) -> None:
+    mailer = ScriptedMailer()
+    deliver_at(register, mailer, delivery(SATO), AFTER_NINE)
+    waiting = deliver_at(register, mailer, delivery(SUZUKI), AFTER_NINE)
+    assert [message.state for message in waiting.messages] == ["BLOCKED", "READY"]
+    newer = deliver_at(register, mailer, delivery(SUZUKI, revision=2), AFTER_NINE)
+    assert [message.state for message in newer.messages] == ["READY"]
+    old, _ = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert [message.state for message in old.messages] == ["SUPERSEDED"] * 2
+    deliver_at(register, mailer, delivery(SUZUKI, revision=2), AFTER_NINE, now=NINE)
+    assert mailer.posts == [SUZUKI.email]
+
+
 def test_a_correction_of_a_mail_that_was_sent_waits_for_a_person(send: Send) -> None:
     mailer = ScriptedMailer()
     send(mailer, delivery(SATO))
@@ -273,3 +355,81 @@ def test_a_revision_that_replaces_an_unsent_one_goes_out(
     old, new = register.read(OCTOBER, ["t0001"])["t0001"]
     assert [m.state.value for m in old.messages] == ["SUPERSEDED"]
     assert [m.state.value for m in new.messages] == ["ACCEPTED"]
+
+
+def test_a_broken_template_blocks_its_company_before_a_mail_is_claimed(
+    register: PostgresDeliveryRegister, tmp_path: Path
+) -> None:
+    variant = tmp_path / "tenants" / "t0001" / "monthly_reports.html"
+    variant.parent.mkdir(parents=True)
+    mailer = ScriptedMailer()
+
+    def send_with(source: str) -> RegisteredDelivery:
+        variant.write_text(source)
+        return deliver(
+            register,
+            mailer,
+            stored_documents().__getitem__,
+            delivery(SATO, SUZUKI),
+            settings=MailSettings(templates=tmp_path),
+            now=NOW,
+        )
+
+    with pytest.raises(TenantFailureError) as raised:
+        send_with("{{ nobody }}")
+    assert raised.value.failure.code is FailureCode.TEMPLATE_UNUSABLE
+    assert states(register) == ["BLOCKED", "BLOCKED"]
+    assert mailer.posts == []
+
+    send_with('{% extends "monthly_reports.html" %}')
+    assert states(register) == ["ACCEPTED", "ACCEPTED"]
+
+
+@pytest.mark.parametrize("largest_mail_bytes", [0, 2_000])
+def test_documents_of_a_mail_that_would_be_too_large_come_as_links(
+    register: PostgresDeliveryRegister, tmp_path: Path, largest_mail_bytes: int
+) -> None:
+    shared: list[tuple[str, str]] = []
+
+    def share(key: str, /, *, file_name: str, until: datetime.datetime) -> str:
+        shared.append((key, file_name))
+        assert until == NOW + datetime.timedelta(days=7)
+        return f"https://documents.example/{len(shared)}"
+
+    sent = deliver(
+        register,
+        OutboxMailer(tmp_path),
+        stored_documents().__getitem__,
+        replace(delivery(SATO, SUZUKI), largest_mail_bytes=largest_mail_bytes),
+        settings=MailSettings(),
+        now=NOW,
+        share_document=share,
+    )
+    assert shared == [(object_key(name), FILE_NAMES[name]) for name in CONTENTS]
+    for message in sent.messages:
+        assert message.provider_id is not None
+        content = (tmp_path / message.provider_id).read_bytes()
+        mail = email.message_from_bytes(content, policy=email.policy.default)
+        assert isinstance(mail, EmailMessage)
+        assert list(mail.iter_attachments()) == []
+        body = mail.get_body(("plain",))
+        assert body is not None
+        assert "https://documents.example/2" in body.get_content()
+
+
+def test_a_document_that_changed_is_not_linked_to(register: PostgresDeliveryRegister) -> None:
+    def share(key: str, /, *, file_name: str, until: datetime.datetime) -> str:
+        pytest.fail(f"shared {key} {file_name} {until}")
+
+    tampered = stored_documents() | {object_key("income_statement.pdf"): b"tampered"}
+    with pytest.raises(TenantFailureError) as raised:
+        deliver(
+            register,
+            ScriptedMailer(),
+            tampered.__getitem__,
+            replace(delivery(SATO), largest_mail_bytes=0),
+            settings=MailSettings(),
+            now=NOW,
+            share_document=share,
+        )
+    assert raised.value.failure.code is FailureCode.DOCUMENT_MISMATCH

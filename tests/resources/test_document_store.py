@@ -10,6 +10,7 @@ from resources.document_store import (
     DocumentConflictError,
     DocumentNotFoundError,
     LocalDocumentStore,
+    content_disposition,
 )
 
 KEY = "reports/t0001/2026-10/r1/income_statement.pdf"
@@ -68,4 +69,11 @@ def test_a_link_opens_the_file(store: LocalDocumentStore) -> None:
 def test_a_link_is_quoted(store: LocalDocumentStore) -> None:
     assert store.link("reports/損益 #1?.pdf") == (
         "http://127.0.0.1:3001/reports/%E6%90%8D%E7%9B%8A%20%231%3F.pdf"
+    )
+
+
+def test_a_download_has_its_name_in_any_language() -> None:
+    assert content_disposition('損益 "10月";.pdf', KEY) == (
+        'attachment; filename="income_statement.pdf"; '
+        "filename*=UTF-8''%E6%90%8D%E7%9B%8A%20%2210%E6%9C%88%22%3B.pdf"
     )

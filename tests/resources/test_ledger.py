@@ -13,10 +13,12 @@ from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import EXTRACT_TABLES, LedgerExtract
 from reports_pipeline.accounting.periods import Month
+from resources.budgets import Budget, BudgetExceededError
 from resources.ledger import PostgresLedger
 from resources.ledger_loading import load_ledger
 from resources.ledger_repairs import refresh_snapshots
 from resources.sample_ledger import SampleScale, sample_ledger
+from resources.transient_errors import TRANSIENT_ERRORS
 from tests.accounting.calendars import Anchor, Calendar, years_from
 from tests.sample_ledgers import APRIL, TENANTS, sample_database, sample_tables
 
@@ -594,3 +596,63 @@ def _as_contracted(table: pd.DataFrame, name: str) -> pd.DataFrame:
     """The columns of the contract, in its order and with its dtypes."""
     columns = dict(EXTRACT_TABLES[name])
     return table[list(columns)].astype(columns).reset_index(drop=True)
+
+
+def test_a_batch_may_take_as_long_as_one_tenant(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("alter function ledger.month_end set schema public")
+        connection.execute(
+            """
+            create function ledger.month_end(tenant text, month date) returns date
+            language plpgsql stable as $$ begin
+                perform pg_sleep(0.3);
+                return public.month_end(tenant, month);
+            end $$
+            """
+        )
+    ledger = PostgresLedger(url, budget=Budget(seconds=1.2))
+    with pytest.raises(BudgetExceededError) as caught:
+        ledger.extract(APRIL, TENANTS)
+    assert (caught.value.what, caught.value.limit) == ("seconds", 1.2)
+
+
+def test_a_batch_may_take_as_much_memory_as_one_tenant(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            """
+            insert into ledger.expense_claims
+                (tenant_id, claim_id, incurred_on, employee, category, amount, status)
+            select 't0003', 'X' || number, '2025-04-01', '佐藤', '旅費交通費', 1, 'paid'
+            from generate_series(1, 5000) number
+            """
+        )
+    ledger = PostgresLedger(url, budget=Budget(megabytes=2))
+    for tenant_ids in (TENANTS, ["t0003"]):
+        with pytest.raises(BudgetExceededError) as caught:
+            ledger.extract(APRIL, tenant_ids)
+        assert (caught.value.what, caught.value.limit) == ("megabytes", 2)
+    extract, _ = ledger.extract(APRIL, ["t0001", "t0002"])
+    assert len(extract.companies) == 2
+
+
+def test_a_lock_may_pass_and_is_no_tenants_fault(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute("lock table ledger.balance_snapshots in access exclusive mode")
+        with pytest.raises(TRANSIENT_ERRORS, match="is locked"):
+            PostgresLedger(url, budget=Budget(seconds=1)).extract(APRIL, ["t0001"])
+
+
+def test_a_statement_that_somebody_cancels_may_be_tried_again(url: str) -> None:
+    # as an administrator does, or a server that shuts down
+    with psycopg.connect(url) as connection:
+        connection.execute("alter function ledger.month_end set schema public")
+        connection.execute(
+            """
+            create function ledger.month_end(tenant text, month date) returns date
+            language plpgsql as $$ begin
+                raise exception 'canceled by somebody' using errcode = 'query_canceled';
+            end $$
+            """
+        )
+    with pytest.raises(TRANSIENT_ERRORS, match="canceled by somebody"):
+        PostgresLedger(url).extract(APRIL, ["t0001"])

@@ -13,17 +13,18 @@ from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import Claim
-from reports_pipeline.delivery.deliveries import Recipient
 from resources.ledger_imports.chart_files import ImportedAccount
 from resources.ledger_imports.csv_import import read_csv_ledger
 from resources.ledger_imports.ledger_files import LedgerFileError
 from resources.ledger_imports.tenant_ledgers import (
+    ImportedContact,
     TenantLedger,
     TenantSettings,
     import_ledger,
     stored_settings,
 )
 from resources.ledger_loading import TenantExistsError
+from resources.tenants import Tenants
 from tests.resources.stored_ledgers import stored_accounts, stored_balances, stored_entries
 
 JOURNAL = """\
@@ -87,7 +88,7 @@ def test_a_folder_is_read(tmp_path: Path) -> None:
             "paid",
         ),
     )
-    assert ledger.contacts == (Recipient("経理部 髙橋", "keiri@example.jp"),)
+    assert ledger.contacts == (ImportedContact("経理部 髙橋", "keiri@example.jp"),)
 
 
 def test_a_chart_of_ones_own_replaces_the_default_one(tmp_path: Path) -> None:
@@ -167,6 +168,11 @@ def test_a_fault_in_the_journal_is_named(
         ("accounts.csv", CHART_HEADER + "1,,net_sales\n", "2: an account needs"),
         ("contacts.csv", "name,email\nX,a@example.jp\nY,not an address\n", "3: "),
         ("contacts.csv", "name,email\nX,\"a@example.jp,b@example.jp\"\n", "2: "),
+        (
+            "contacts.csv",
+            "name,email,purpose\nX,a@example.jp,spare\n",
+            "2: unknown purpose 'spare': it is reports or alternative",
+        ),
         ("claims.csv", CLAIMS + CLAIMS.splitlines()[1], "3: second claim EX1"),
         ("claims.csv", CLAIMS.replace("paid", "lost"), "2: unknown status 'lost'"),
         ("claims.csv", CLAIMS.replace("3300,300", "3300,4000"), "2: more consumption tax"),
@@ -236,10 +242,25 @@ def test_a_replacement_keeps_what_it_does_not_name(tmp_path: Path, database_url:
         "3110": -1_000_000,
     }
     assert stored_counts(database_url) == {"contacts": 1, "expense_claims": 1, "month_closings": 2}
-    contacts = (Recipient("A", "a@example.jp"), Recipient("B", "b@example.jp"))
+    contacts = (ImportedContact("A", "a@example.jp"), ImportedContact("B", "b@example.jp"))
     reopened = TenantLedger(whole.accounts, whole.entries, contacts=contacts)
     import_ledger(database_url, settings, reopened, closed_through=Month(2025, 4), replace=True)
     assert stored_counts(database_url) == {"contacts": 2, "expense_claims": 1, "month_closings": 1}
+
+
+def test_a_contact_may_be_for_when_mails_come_back(tmp_path: Path, database_url: str) -> None:
+    contacts = (
+        "name,email,purpose\n佐藤,sato@example.jp,\n鈴木,suzuki@example.jp,reports\n"
+        "顧問税理士,zeirishi@example.jp,alternative\n"
+    )
+    ledger = read(tmp_path, {"journal.csv": JOURNAL, "contacts.csv": contacts})
+    import_ledger(database_url, TenantSettings("aoba", "株式会社青葉"), ledger)
+    stored = Tenants(database_url).contacts(["aoba"])["aoba"]
+    assert [(c.contact_no, c.name, c.purpose.value) for c in stored] == [
+        (1, "佐藤", "reports"),
+        (2, "鈴木", "reports"),
+        (3, "顧問税理士", "alternative"),
+    ]
 
 
 def test_an_account_without_a_class_gets_the_one_of_its_name(tmp_path: Path) -> None:

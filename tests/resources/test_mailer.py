@@ -1,3 +1,4 @@
+from dataclasses import replace
 from email import message_from_bytes, policy
 from email.message import EmailMessage
 from pathlib import Path
@@ -41,6 +42,17 @@ def test_a_second_post_of_the_same_mail_is_refused(tmp_path: Path) -> None:
         mailer.post(mail("second\n"), envelope=ENVELOPE)
     assert b"first" in path.read_bytes()
     assert len(files(tmp_path)) == 1
+
+
+def test_tests_of_a_mail_are_files_beside_it(tmp_path: Path) -> None:
+    mailer = OutboxMailer(tmp_path)
+    mailer.post(mail("text\n"), envelope=ENVELOPE)
+    tests = [
+        mailer.post(mail("text\n"), envelope=replace(ENVELOPE, test_id=test_id))
+        for test_id in ("0a", "0b")
+    ]
+    assert tests == ["2026-10/t0001_r1_2_test-0a.eml", "2026-10/t0001_r1_2_test-0b.eml"]
+    assert len(files(tmp_path)) == 3
 
 
 def test_an_outbox_that_cannot_be_written_has_certainly_sent_nothing(tmp_path: Path) -> None:

@@ -1,3 +1,4 @@
+import stat
 import threading
 from pathlib import Path
 
@@ -11,6 +12,16 @@ def test_a_file_is_written_with_its_folder_and_nothing_beside_it(tmp_path: Path)
     write_new_file(path, b"content")
     assert path.read_bytes() == b"content"
     assert list(path.parent.iterdir()) == [path]
+
+
+def test_a_folder_that_is_made_is_its_owners_alone(tmp_path: Path) -> None:
+    public = tmp_path / "public"
+    public.mkdir()
+    public.chmod(0o755)
+    write_new_file(public / "home" / "outbox" / "mail.eml", b"content")
+    modes = [stat.S_IMODE(path.stat().st_mode) for path in (public / "home" / "outbox").parents[:2]]
+    assert modes == [0o700, 0o755]
+    assert stat.S_IMODE((public / "home" / "outbox").stat().st_mode) == 0o700
 
 
 def test_a_file_is_never_overwritten(tmp_path: Path) -> None:

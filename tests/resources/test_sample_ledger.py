@@ -261,9 +261,17 @@ def test_companies_are_japanese(sample: dict[str, pd.DataFrame]) -> None:
 
 def test_addresses_reach_nobody(sample: dict[str, pd.DataFrame]) -> None:
     contacts = sample["contacts"]
-    assert contacts["email"].str.fullmatch(r"t\d{4}\.[1-3]@example\.(jp|com)").all()
-    assert contacts.groupby("tenant_id").size().between(1, 3).all()
-    assert contacts["tenant_id"].nunique() == SCALE.tenants
+    assert contacts["email"].str.fullmatch(r"t\d{4}\.[1-4]@example\.(jp|com)").all()
+    readers = contacts[contacts["purpose"] == "reports"]
+    assert readers.groupby("tenant_id").size().between(1, 3).all()
+    assert readers["tenant_id"].nunique() == SCALE.tenants
+
+
+def test_a_few_companies_have_an_alternative_contact(sample: dict[str, pd.DataFrame]) -> None:
+    contacts = sample["contacts"]
+    alternative = contacts[contacts["purpose"] == "alternative"]
+    assert alternative["tenant_id"].is_unique
+    assert 0.1 * SCALE.tenants < len(alternative) < 0.4 * SCALE.tenants
 
 
 def test_every_character_prints(sample: dict[str, pd.DataFrame]) -> None:

@@ -1,6 +1,8 @@
+import json
 import socket
 import threading
 from collections.abc import Iterator
+from dataclasses import replace
 from email import policy
 from email.message import EmailMessage
 
@@ -17,6 +19,7 @@ from reports_pipeline.delivery.errors import (
     ThrottledError,
     UnclearOutcomeError,
 )
+from reports_pipeline.delivery.feedback import parse_ses_event
 from reports_pipeline.delivery.messages import Envelope
 from resources.ses_mailer import SesMailer, send_rate_of_account, ses_client
 from tests.send_rates import AtOnce
@@ -69,6 +72,24 @@ def test_a_mail_arrives_whole_with_its_identity_in_the_tags(ses: FakeSes) -> Non
     [attachment] = accepted.content.iter_attachments()
     assert attachment.get_filename() == "損益.pdf"
     assert attachment.get_payload(decode=True) == b"%PDF-1.7"
+
+
+def test_events_of_a_test_are_of_a_delivery_that_nobody_knows(ses: FakeSes) -> None:
+    mailer(ses).post(mail(), envelope=replace(ENVELOPE, test_id="0a"))
+    [accepted] = ses.accepted
+    feedback = parse_ses_event(
+        json.dumps(
+            {
+                "eventType": "Bounce",
+                "mail": {
+                    "messageId": accepted.message_id,
+                    "tags": {name: [value] for name, value in accepted.tags.items()},
+                },
+                "bounce": {"bounceType": "Permanent"},
+            }
+        )
+    )
+    assert feedback.delivery_id == "test-0a"
 
 
 @pytest.mark.parametrize(

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import datetime
+
 import psycopg
 import pytest
 
@@ -68,3 +70,18 @@ def test_a_batch_that_cannot_be_written_leaves_nothing(outcomes: StageOutcomes) 
 def test_nothing_to_write_is_fine(outcomes: StageOutcomes) -> None:
     outcomes.record("statements", OCTOBER, "run-1", {}, [])
     assert outcomes.read("statements", OCTOBER, []) == {}
+
+
+def test_when_outcomes_were_recorded_is_told_of_those_since_a_moment(
+    outcomes: StageOutcomes, database_url: str
+) -> None:
+    with psycopg.connect(database_url) as connection:
+        row = connection.execute("select now()").fetchone()
+    assert row is not None
+    outcomes.record("statements", OCTOBER, "run-1", {"t0001": "a"}, [UNBALANCED])
+    outcomes.record("statements", NOVEMBER, "run-1", {"t0001": "a"}, [])
+    outcomes.record("report_pdfs", OCTOBER, "run-1", {"t0001": "a"}, [])
+    first, second = outcomes.recorded_since("statements", OCTOBER, row[0])
+    assert row[0] <= first == second
+    later = first + datetime.timedelta(microseconds=1)
+    assert outcomes.recorded_since("statements", OCTOBER, later) == []

@@ -5,7 +5,7 @@ from __future__ import annotations
 import psycopg
 import pytest
 
-from resources.tenants import Contact, Tenants
+from resources.tenants import Contact, ContactPurpose, Tenants
 from tests.sample_ledgers import APRIL, TENANTS, sample_database, sample_tables
 
 
@@ -21,8 +21,8 @@ def tenants(postgres_server: str) -> Tenants:
         connection.execute("delete from ledger.contacts where tenant_id in ('t0001', 't0005')")
         connection.execute(
             "insert into ledger.contacts values"
-            " ('t0001', 10, '佐藤', 'sato@example.jp'),"
-            " ('t0001', 2, '鈴木', 'suzuki@example.jp')"
+            " ('t0001', 10, '佐藤', 'sato@example.jp', 'alternative'),"
+            " ('t0001', 2, '鈴木', 'suzuki@example.jp', default)"
         )
     return Tenants(url)
 
@@ -59,7 +59,7 @@ def test_contacts_come_in_the_order_of_their_numbers(tenants: Tenants) -> None:
     contacts = tenants.contacts(["t0001", "t0003", "t0005"])
     assert contacts["t0001"] == [
         Contact(2, "鈴木", "suzuki@example.jp"),
-        Contact(10, "佐藤", "sato@example.jp"),
+        Contact(10, "佐藤", "sato@example.jp", ContactPurpose.ALTERNATIVE),
     ]
     assert set(contacts) == {"t0001", "t0003"}
 

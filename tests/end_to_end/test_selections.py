@@ -49,7 +49,7 @@ def test_a_tick_of_the_schedule_launches_the_month_and_a_second_one_nothing(
 
     second = tick(system)
     assert second["runRequests"] == []
-    assert second["skipReason"] == f"{MONTH}: every active tenant has its run."
+    assert second["skipReason"] == f"{MONTH}: everybody expected has a run."
     assert system.mails() == mails
 
 

@@ -18,17 +18,6 @@ settings.register_profile("reports", deadline=None)
 settings.load_profile("reports")
 
 
-def pytest_itemcollected(item: pytest.Item) -> None:
-    """What one process runs if several do (`--dist loadgroup`): a module, since its tests share
-    what is costly to make; the whole of `end_to_end`, so that one system at a time has the machine;
-    and each of the proofs by itself."""
-    folder, _, _ = item.nodeid.removeprefix("tests/").partition("/")
-    if folder == "end_to_end":
-        item.add_marker(pytest.mark.xdist_group(folder))
-    elif folder != "proofs":
-        item.add_marker(pytest.mark.xdist_group(item.nodeid.partition("::")[0]))
-
-
 @pytest.fixture(scope="session")
 def postgres_server() -> Iterator[str]:
     """The URL of a throw-away server."""

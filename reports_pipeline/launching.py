@@ -132,7 +132,7 @@ def runs_of(instance: dg.DagsterInstance, launch_id: str) -> list[dg.DagsterRun]
 def missing_runs(instance: dg.DagsterInstance, launch: Launch) -> list[dg.RunRequest]:
     """A request for every batch of the launch that has no run yet."""
     launched = {run.tags[BATCH_TAG] for run in runs_of(instance, launch.launch_id)}
-    return [request for request in _run_requests(launch) if request.tags[BATCH_TAG] not in launched]
+    return [request for request in run_requests(launch) if request.tags[BATCH_TAG] not in launched]
 
 
 def tenants_under_way(
@@ -235,22 +235,7 @@ def month_launch(
     return Launch(launch_id, month, balanced_batches(counts, tenants_per_run))
 
 
-def month_runs(
-    instance: dg.DagsterInstance,
-    launches: Launches,
-    tenants: Tenants,
-    month: Month,
-    expected: Collection[str],
-    *,
-    tenants_per_run: int,
-) -> list[dg.RunRequest]:
-    """Requests for the scheduled runs of a month: every expected tenant that is in none yet."""
-    return _run_requests(
-        month_launch(instance, launches, tenants, month, expected, tenants_per_run=tenants_per_run)
-    )
-
-
-def _run_requests(launch: Launch) -> list[dg.RunRequest]:
+def run_requests(launch: Launch) -> list[dg.RunRequest]:
     """A run for each batch. Its key makes Dagster create it once, however often it is asked."""
     return [
         dg.RunRequest(

@@ -7,7 +7,7 @@ import dagster as dg
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.event_retention import EventRetention
-from reports_pipeline.launching import add_missing_partitions, month_runs
+from reports_pipeline.launching import add_missing_partitions, month_launch, run_requests
 from reports_pipeline.month_opening import MonthNotOverError, open_month
 from reports_pipeline.sweeping import Sweeper
 from reports_pipeline.tokyo import TOKYO, now
@@ -56,10 +56,10 @@ def monthly_reports_schedule(
             context.log.warning(f"{month}: no canaries, not being active: {', '.join(absent)}")
         expected = delivery_months.expected(month)
         add_missing_partitions(context.instance, expected)
-        requests = month_runs(
+        launch = month_launch(
             context.instance, launches, tenants, month, expected, tenants_per_run=tenants_per_run
         )
-        return requests or dg.SkipReason(f"{month}: everybody expected has a run.")
+        return run_requests(launch) or dg.SkipReason(f"{month}: everybody expected has a run.")
 
     return schedule
 

@@ -18,14 +18,11 @@ import yaml  # type: ignore[import-untyped]
 from dagster._core.events import AssetMaterializationPlannedData, DagsterEvent
 from dagster._core.storage.partition_status_cache import get_and_update_asset_status_cache_value
 
-from assets.tenant_batch import TenantSelection
-from reports_pipeline.accounting.periods import Month
 from reports_pipeline.dagster_storage import BatchingEventLogStorage
 from resources.database import create_database
 from tests.assets import batch_pipeline
+from tests.reports_pipeline.past_runs import MONTH, TENANTS, run
 
-OCTOBER = Month(2025, 10)
-TENANTS = ["a", "b", "c", "d"]
 STAGES = ["grains", "flour", "bread"]
 REPOSITORY = Path(__file__).parents[2]
 
@@ -66,19 +63,6 @@ def storage_settings(file: str) -> Mapping[str, Any]:
     settings = yaml.safe_load(folder.joinpath(file).read_text(encoding="utf-8"))
     storage: Mapping[str, Any] = settings["storage"]
     return storage
-
-
-def run(instance: dg.DagsterInstance, retry_of: str | None = None) -> str:
-    result = dg.execute_job(
-        dg.reconstructable(batch_pipeline.job),
-        instance=instance,
-        run_config=TenantSelection.run_config(OCTOBER, TENANTS),
-        tags={"dagster/is_resume_retry": "true"} if retry_of else {},
-        reexecution_options=(
-            dg.ReexecutionOptions.from_failure(retry_of, instance) if retry_of else None
-        ),
-    )
-    return result.run_id
 
 
 @pytest.fixture(scope="module")
@@ -146,7 +130,7 @@ def planned(run_id: str, tenant_id: str, stage: str = "grains") -> dg.EventLogEn
         dagster_event=DagsterEvent.build_asset_materialization_planned_event(
             "bake",
             f"{stage}_stage",
-            AssetMaterializationPlannedData(dg.AssetKey(stage), partition=f"{OCTOBER}|{tenant_id}"),
+            AssetMaterializationPlannedData(dg.AssetKey(stage), partition=f"{MONTH}|{tenant_id}"),
         ),
     )
 

@@ -23,8 +23,9 @@ from reports_pipeline.launching import (
     balanced_batches,
     missing_partitions,
     missing_runs,
-    month_runs,
+    month_launch,
     request_launch,
+    run_requests,
     tenants_under_way,
 )
 from reports_pipeline.tokyo import now
@@ -223,9 +224,10 @@ def runs_of_month(
     *,
     tenants_per_run: int = 2,
 ) -> list[dg.RunRequest]:
-    return month_runs(
+    launch = month_launch(
         instance, Launches(url), Tenants(url), month, expected, tenants_per_run=tenants_per_run
     )
+    return run_requests(launch)
 
 
 def test_a_month_runs_every_expected_tenant_once(

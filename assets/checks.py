@@ -74,13 +74,13 @@ def _violated_identity(
 
 
 def drawn_sample(work: StageWork, verifier: StatementVerifier) -> tuple[set[str], Sequence[str]]:
-    """The tenants of the work that are verified unasked. If they cannot be drawn, none; then why.
+    """The tenants of the run that are verified unasked. If they cannot be drawn, none; then why.
 
     Raises:
         TRANSIENT_ERRORS: a later try may draw them.
     """
     try:
-        return set(verifier.sample(work.month, work.tenant_ids)), []
+        return set(verifier.sample(work.month, work.run_tenant_ids or work.tenant_ids)), []
     except TRANSIENT_ERRORS:
         raise
     except Exception as error:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 
 import dagster as dg
 
@@ -14,7 +14,7 @@ from reports_pipeline.delivery.deliveries import RegisteredDelivery
 from reports_pipeline.delivery.messages import MailSettings
 from reports_pipeline.delivery.states import SENT, WAITING, reference
 from reports_pipeline.documents.catalogs import LANGUAGES
-from resources.delivery_preferences import DeliveryPreferencesStore
+from resources.delivery_preferences import DeliveryPreferencesStore, PreferencesVersion
 from resources.delivery_register import DeliveryRegister
 from resources.departures import Departure, Departures
 from resources.dispatch import deliver
@@ -51,8 +51,9 @@ def report_deliveries(
         work,
     )
     now = datetime.datetime.now(datetime.UTC)
-    departure_by_tenant = departures.of(work.month, work.tenant_ids, now)
-    unusable = _unusable(work.tenant_ids, delivery_preferences, departure_by_tenant)
+    wishes = {tenant_id: newest.preferences for tenant_id, newest in contents.preferences.items()}
+    departure_by_tenant = departures.of(work.month, work.tenant_ids, now, wishes=wishes)
+    unusable = _unusable(contents.preferences, departure_by_tenant)
 
     def make(tenant_id: str) -> Artefact:
         departure = departure_by_tenant[tenant_id]
@@ -101,16 +102,13 @@ def _wait(
 
 
 def _unusable(
-    tenant_ids: Sequence[str],
-    delivery_preferences: DeliveryPreferencesStore,
-    departure_by_tenant: Mapping[str, Departure],
+    newest: Mapping[str, PreferencesVersion], departure_by_tenant: Mapping[str, Departure]
 ) -> dict[str, str]:
     """The wishes for which the house's way was taken, by tenant: `holidays 'XX'`."""
-    newest = delivery_preferences.newest(tenant_ids)
     found = {}
-    for tenant_id in tenant_ids:
+    for tenant_id, departure in departure_by_tenant.items():
         wishes = dict(newest[tenant_id].unusable) if tenant_id in newest else {}
-        if (zone := departure_by_tenant[tenant_id].unknown_time_zone) is not None:
+        if (zone := departure.unknown_time_zone) is not None:
             wishes["time_zone"] = zone
         if wishes:
             found[tenant_id] = ", ".join(f"{name} {value!r}" for name, value in wishes.items())

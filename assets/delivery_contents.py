@@ -30,10 +30,10 @@ from reports_pipeline.delivery.preferences import (
     DeliveryPreferences,
 )
 from reports_pipeline.delivery.states import MAYBE_SENT, DeliveryState
-from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import catalog, failure_text
 from reports_pipeline.documents.changes import change_text
 from reports_pipeline.documents.content.layouts import INCOME_STATEMENT, statement_report
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.formats import currency_name, format_amount
 from resources.delivery_preferences import DeliveryPreferencesStore
 from resources.delivery_register import DeliveryRegister
@@ -68,12 +68,13 @@ class DeliveryContents:
     """The deliveries of some tenants' month; what they need is looked up for all at once."""
 
     def __init__(self, sources: DeliverySources, work: StageWork) -> None:
-        """`work` names the files of the statements stage."""
+        """`work` names the files of the statements stage. `preferences` are those that hold, by
+        tenant; a tenant without any is missing."""
         self._sources = sources
         self._reports = reports_by_tenant(work, sources.document_store, sources.report_register)
         self._documents = sources.report_register.documents(work.month, work.tenant_ids)
         self._contacts = sources.tenants.contacts(work.tenant_ids)
-        self._preferences = sources.preferences.current(work.tenant_ids)
+        self.preferences = sources.preferences.newest(work.tenant_ids)
 
     def revisions(self) -> dict[str, int]:
         """Those of the figures which the statements stage left."""
@@ -86,6 +87,7 @@ class DeliveryContents:
             TenantFailureError: DOCUMENT_MISMATCH: a document is not stored.
         """
         report, numbers_hash = self._reports[tenant_id]
+        newest = self.preferences.get(tenant_id)
         received = self._received(report)
         return _delivery(
             report,
@@ -93,7 +95,7 @@ class DeliveryContents:
             self._correction(report, max(received, default=None)),
             self._documents.get((tenant_id, report.revision), []),
             _recipients(self._contacts.get(tenant_id, []), set().union(*received.values())),
-            self._preferences.get(tenant_id, DEFAULT_PREFERENCES),
+            newest.preferences if newest else DEFAULT_PREFERENCES,
         )
 
     def _received(self, report: TenantReports) -> dict[int, set[str]]:

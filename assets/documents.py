@@ -14,8 +14,8 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
 from reports_pipeline.documents.branding import Branding, BrandingError
-from reports_pipeline.documents.bundle import PDF_TYPE, WORKBOOK_TYPE
 from reports_pipeline.documents.catalogs import LANGUAGES
+from reports_pipeline.documents.document import PDF_TYPE, WORKBOOK_TYPE
 from resources.brandings import Brandings
 from resources.document_renderer import DocumentRenderer, Renderer
 from resources.document_store import DocumentConflictError, DocumentStore

@@ -34,6 +34,7 @@ from pathlib import Path
 from benchmarks.sample_reports import sample_reports
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.documents import bundle
+from reports_pipeline.documents.document import Document
 
 _REFERENCE = "8f14e45fceea167a"
 _ROUNDS = 5
@@ -130,7 +131,7 @@ def _cpu_seconds(render: Callable[[TenantReports, str], object], reports: Tenant
     return time.process_time() - started
 
 
-def _render(reports: TenantReports) -> list[bundle.Document]:
+def _render(reports: TenantReports) -> list[Document]:
     return [
         *bundle.render_pdfs(reports, _REFERENCE),
         *bundle.render_workbooks(reports, _REFERENCE),

@@ -13,11 +13,11 @@ tenth, if that is fewer) of as many lines each.
 `wall_over_pure_work` compares the time that passes: from the launch to the end of its last run, the
 sensor's interval included, to the time of the bare functions.
 
-`dagster_ms_per_tenant` is CPU time: of the daemon, the code server, the runs' processes and
-PostgreSQL during the month, less that of the processes and PostgreSQL doing the bare work. So it
-holds what a run's process spends before its first tenant, and what our own mechanism for tenants
-in a run records. `dagster_wall_ms_per_tenant` is the difference of the times that pass, times the
-cores in use: waiting counts too, which at small scale is most of it.
+`dagster_ms_per_tenant` is CPU time: of the daemon, the code server, the run server, the runs'
+processes and PostgreSQL during the month, less that of the processes and PostgreSQL doing the bare
+work. So it holds what a run's process spends before its first tenant, and what our own mechanism
+for tenants in a run records. `dagster_wall_ms_per_tenant` is the difference of the times that pass,
+times the cores in use: waiting counts too, which at small scale is most of it.
 
 `per_tenant_over_500` compares CPU time of the whole month for each tenant, since the fixed waits
 of a short month would flatter a long one.
@@ -27,12 +27,12 @@ from __future__ import annotations
 
 import argparse
 import contextlib
+import dataclasses
 import functools
 import json
 import logging
 import multiprocessing
 import os
-import re
 import signal
 import statistics
 import sys
@@ -56,6 +56,7 @@ from benchmarks.processes import (
     command_line,
     own_cpu_seconds,
     parent,
+    process_name,
     tree,
     tree_cpu_seconds,
     watched_memory,
@@ -81,7 +82,7 @@ from resources.ledger_loading import load_ledger
 from resources.sample_ledger import SampleScale, sample_ledger
 
 MONTHS = 3
-TENANTS_PER_RUN = 100
+TENANTS_PER_RUN = 500
 CONCURRENT_RUNS = 2
 _FEWER_TENANTS = 500
 # A month's lines are in memory, as at the usual hosts (benchmarks.statements).
@@ -370,10 +371,11 @@ def run_by_dagster(
     Raises:
         RuntimeError: a tenant failed, or has no result.
     """
-    settings = environment.settings
+    settings = dataclasses.replace(environment.settings, concurrent_runs=queue.concurrent_runs)
+    environment = LocalEnvironment(settings)
     variables = {
         **os.environ,
-        **_instance_variables(environment, queue),
+        **dagster_variables(environment),
         "REPORTS_FIRST_MONTH": str(settings.first_month or ""),
         "REPORTS_TENANTS_PER_RUN": str(queue.tenants_per_run),
         "REPORTS_VERIFIED_TENANTS_PER_RUN": str(settings.verified_tenants_per_run),
@@ -381,11 +383,6 @@ def run_by_dagster(
     log = settings.home / "dagster" / "daemon.log"
     with (
         mock.patch.dict(os.environ, variables),
-        # `running` writes the instance's settings anew, with a laptop's number of runs.
-        mock.patch(
-            "reports_pipeline.local.dagster_variables",
-            lambda given: _instance_variables(given, queue),
-        ),
         dg.DagsterInstance.get() as instance,
     ):
         add_missing_partitions(instance, environment.tenants().all_ids())
@@ -429,20 +426,6 @@ def run_by_dagster(
             events=_count_events(environment) - events,
             **_times_of_runs(instance, launch.launch_id),
         )
-
-
-def _instance_variables(environment: LocalEnvironment, queue: Queue) -> dict[str, str]:
-    """Dagster's variables, with so many concurrent runs in the instance's settings."""
-    variables = dagster_variables(environment)
-    path = Path(variables["DAGSTER_HOME"], "dagster.yaml")
-    text, found = re.subn(
-        r"max_concurrent_runs: \d+",
-        f"max_concurrent_runs: {queue.concurrent_runs}",
-        path.read_text(encoding="utf-8"),
-    )
-    assert found == 1
-    path.write_text(text, encoding="utf-8")
-    return variables
 
 
 def _wait_for_daemon(instance: dg.DagsterInstance, check_daemon: Callable[[], None]) -> None:
@@ -491,7 +474,7 @@ def _times_of_runs(instance: dg.DagsterInstance, launch_id: str) -> dict[str, An
 
 def _cpu_by_kind(daemon: int, server: int) -> dict[str, float]:
     """CPU seconds so far of Dagster's processes and PostgreSQL's."""
-    own = {"daemon": 0.0, "code_server": 0.0}
+    own = {"daemon": 0.0, "code_server": 0.0, "run_server": 0.0}
     for member in tree(daemon):
         if (kind := _kind(member)) in own:
             own[kind] += own_cpu_seconds(member)
@@ -508,6 +491,8 @@ def _kind(pid: int) -> str:
         return "daemon"
     if "api grpc" in command:
         return "code_server"
+    if process_name(pid) == "run_server":
+        return "run_server"
     return "rendering_worker" if "resources.worker_process" in command else "run_worker"
 
 

@@ -45,6 +45,14 @@ def command_line(pid: int) -> str:
         return ""
 
 
+def process_name(pid: int) -> str:
+    """What the process calls itself, at first its program; empty if it has ended."""
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except (FileNotFoundError, ProcessLookupError):
+        return ""
+
+
 @contextlib.contextmanager
 def watched_memory(pid: int, kind: Callable[[int], str]) -> Iterator[dict[str, float]]:
     """While the context lasts, the most that a process of each kind under `pid` held, in MB."""

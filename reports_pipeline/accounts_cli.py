@@ -14,7 +14,7 @@ from reports_pipeline.accounting.charts import suggested_class
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.command_line import MONTH, LedgerGroup, tenant_option
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.tokyo import last_month
 from resources.account_mappings import (
@@ -69,7 +69,7 @@ def accounts() -> None:
 )
 @click.pass_obj
 def map_account(
-    environment: LocalEnvironment,
+    environment: Environment,
     tenant_id: str,
     account_code: str,
     account_class: AccountClass,
@@ -110,7 +110,7 @@ def map_account(
 @click.option("--month", type=MONTH, help="As its reports take them  [default: last month]")
 @click.pass_obj
 def list_accounts(
-    environment: LocalEnvironment, tenant_id: str, unmapped: bool, month: Month | None
+    environment: Environment, tenant_id: str, unmapped: bool, month: Month | None
 ) -> None:
     """List a tenant's accounts: class, since when and by whom, code, name.
 

@@ -17,7 +17,7 @@ from reports_pipeline.command_line import (
     reason_option,
     tenants_option,
 )
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.tokyo import now
 from resources.month_closings import (
@@ -46,7 +46,7 @@ def books_commands() -> None:
 @click.option("--force", is_flag=True, help="Also out of order, or before the books.")
 @click.pass_obj
 def close(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenants: tuple[str, ...],
     all_tenants: bool,
@@ -80,9 +80,7 @@ def close(
 @tenants_option
 @reason_option
 @click.pass_obj
-def reopen(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
-) -> None:
+def reopen(environment: Environment, month: Month, tenants: tuple[str, ...], reason: str) -> None:
     """Open the closed books of a month again, so that its figures may change; what was sent of it
     stays sent. The exit code is 1 if it was not closed for one of the tenants."""
     if not tenants:
@@ -107,7 +105,7 @@ def reopen(
 @month_option
 @tenants_option
 @click.pass_obj
-def show(environment: LocalEnvironment, month: Month, tenants: tuple[str, ...]) -> None:
+def show(environment: Environment, month: Month, tenants: tuple[str, ...]) -> None:
     """Who closed the books of a month, who opened them again, when and why; without a tenant, how
     many are closed, and which were opened again."""
     closings = MonthClosings(environment.ledger_url)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import operator
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
@@ -20,13 +21,13 @@ from reports_pipeline.command_line import (
     tenants_option,
 )
 from reports_pipeline.documents.branding import Branding, BrandingError, Template
-from reports_pipeline.documents.bundle import render_pdfs, render_workbooks
 from reports_pipeline.documents.logos import MOST_UPLOADED_BYTES
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.fresh_reports import coded_text, fresh_reports
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.tokyo import TOKYO, last_month
 from resources.brandings import BrandingChange, BrandingVersion, LogoUpload
+from resources.document_renderer import DocumentRenderer
 
 # Printed where documents that are sent have their 管理番号.
 _NO_REFERENCE = "PREVIEW"
@@ -102,7 +103,7 @@ def branding_commands() -> None:
 @_change_options
 @click.pass_obj
 def set_branding(
-    environment: LocalEnvironment,
+    environment: Environment,
     tenant_id: str,
     effective_from: Month,
     template: str | None,
@@ -142,7 +143,7 @@ def set_branding(
 @tenants_option
 @click.option("--json", "as_json", is_flag=True, help="JSON.")
 @click.pass_obj
-def show_brandings(environment: LocalEnvironment, tenants: tuple[str, ...], as_json: bool) -> None:
+def show_brandings(environment: Environment, tenants: tuple[str, ...], as_json: bool) -> None:
     """List the brandings of some companies, or of all that have one, oldest first; * marks the one
     that last month's documents have."""
     environment.tenants().require(tenants)
@@ -180,7 +181,7 @@ def show_brandings(environment: LocalEnvironment, tenants: tuple[str, ...], as_j
 @_change_options
 @click.pass_obj
 def preview(
-    environment: LocalEnvironment,
+    environment: Environment,
     tenant_id: str,
     month: Month,
     folder: Path,
@@ -208,10 +209,11 @@ def preview(
     reports = found[tenant_id]
     if isinstance(reports, TenantFailure):
         raise click.ClickException(coded_text(reports))
+    renderer = DocumentRenderer(operator.call)
     try:
         documents = [
-            *render_pdfs(reports, _NO_REFERENCE, branding),
-            *render_workbooks(reports, _NO_REFERENCE, branding),
+            *renderer.pdfs(reports, _NO_REFERENCE, branding),
+            *renderer.workbooks(reports, _NO_REFERENCE, branding),
         ]
     except TenantFailureError as error:
         raise click.ClickException(coded_text(error.failure)) from None

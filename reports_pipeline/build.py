@@ -13,8 +13,9 @@ import sqlalchemy
 from assets.monthly_reports import monthly_reports
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.environments import LocalEnvironment, rolling_first_month
+from reports_pipeline.environments import Environment, rolling_first_month
 from reports_pipeline.event_retention import EventRetention
+from reports_pipeline.launching import ANYWHERE, TaskPlacement
 from reports_pipeline.schedules import (
     delivery_sweeper_schedule,
     event_retention_schedule,
@@ -33,11 +34,12 @@ _PATIENCE_SECONDS = 60
 
 
 def build_definitions(
-    environment: LocalEnvironment, resource_overrides: Mapping[str, object] | None = None
+    environment: Environment, resource_overrides: Mapping[str, object] | None = None
 ) -> dg.Definitions:
     """Everything Dagster loads. A test replaces adapters by `resource_overrides`, by role."""
     settings = environment.settings
     assets = monthly_reports(_first_month(environment), tenants_per_run=settings.tenants_per_run)
+    placement = _task_placement(environment)
     adapters: Mapping[str, Callable[[], object]] = {
         "ledger": environment.ledger,
         "tenants": environment.tenants,
@@ -63,13 +65,14 @@ def build_definitions(
                 assets,
                 tenants_per_run=settings.tenants_per_run,
                 canaries=settings.canary_tenants,
+                placement=placement,
             ),
             delivery_sweeper_schedule(assets),
             event_retention_schedule(assets),
         ],
         sensors=[
             tenant_sensor,
-            launch_sensor(assets),
+            launch_sensor(assets, placement),
             run_failure_sensor,
             delivery_feedback_sensor,
         ],
@@ -95,7 +98,18 @@ def build_definitions(
     )
 
 
-def _first_month(environment: LocalEnvironment) -> Month:
+def _task_placement(environment: Environment) -> TaskPlacement:
+    aws = environment.settings.aws
+    if aws is None:
+        return ANYWHERE
+    return TaskPlacement(
+        aws.large_task,
+        aws.backfill_capacity,
+        lambda month, tenant_ids: environment.tenants().line_counts(month, tenant_ids),
+    )
+
+
+def _first_month(environment: Environment) -> Month:
     """Of the partitions. Loading starts no server for it: where none is named, only the definitions
     are looked at, since `reports exec` names one to Dagster's programs."""
     settings = environment.settings
@@ -113,7 +127,7 @@ def _first_month(environment: LocalEnvironment) -> Month:
 
 
 @contextlib.contextmanager
-def _sweeper(environment: LocalEnvironment) -> Iterator[Sweeper]:
+def _sweeper(environment: Environment) -> Iterator[Sweeper]:
     """With a register of its own, whose history names it."""
     settings = environment.settings
     with environment.delivery_register(SWEEPER) as register:

@@ -9,29 +9,54 @@ import time
 from collections.abc import Sequence
 
 import click
+import dagster as dg
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.accounts_cli import accounts
 from reports_pipeline.books_cli import books_commands
 from reports_pipeline.branding_cli import branding_commands
-from reports_pipeline.command_line import MONTH, month_option, require_in_window, tenants_option
+from reports_pipeline.command_line import (
+    MONTH,
+    InstallationGroup,
+    first_named,
+    month_option,
+    require_in_window,
+    require_one_machine,
+    tenants_option,
+)
+from reports_pipeline.database_cli import database_commands
 from reports_pipeline.deliveries_cli import delivery_commands
 from reports_pipeline.delivery.states import SENT, WAITING
+from reports_pipeline.document_servers import (
+    AddressUnavailableError,
+    document_server,
+    shared_link_server,
+)
 from reports_pipeline.documents.catalogs import failure_text
-from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
+from reports_pipeline.documents_cli import document_commands
+from reports_pipeline.environments import (
+    Environment,
+    LocalEnvironment,
+    SettingError,
+    current_environment,
+)
 from reports_pipeline.events_cli import event_commands
-from reports_pipeline.launching import InactiveTenantsError, add_missing_partitions, request_launch
+from reports_pipeline.launching import (
+    BACKFILL_PREFIX,
+    InactiveTenantsError,
+    add_missing_partitions,
+    request_launch,
+    tenants_under_way,
+)
 from reports_pipeline.ledger_cli import ledger
 from reports_pipeline.local import (
     DEFINITIONS,
-    AddressUnavailableError,
     dagster_instance,
-    document_server,
     run_command,
     running,
-    shared_link_server,
 )
 from reports_pipeline.month_cli import month_commands, open_as_operator
+from reports_pipeline.month_standing import tenants_to_run_again
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.preferences_cli import preference_commands
 from reports_pipeline.progress import (
@@ -47,14 +72,14 @@ from resources.launches import Launch
 from resources.link_signer import WeakSecretError
 
 
-@click.group()
+@click.group(cls=InstallationGroup)
 @click.pass_context
 def main(context: click.Context) -> None:
     """Monthly financial reports, from the ledger to the mailbox."""
     # Asked to end, a command still leaves its servers in order.
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(128 + signal.SIGTERM))
     try:
-        context.obj = LocalEnvironment(Settings.from_environment())
+        context.obj = current_environment()
     except SettingError as error:
         raise click.ClickException(str(error)) from None
 
@@ -62,7 +87,9 @@ def main(context: click.Context) -> None:
 main.add_command(accounts)
 main.add_command(books_commands)
 main.add_command(branding_commands)
+main.add_command(database_commands)
 main.add_command(delivery_commands)
+main.add_command(document_commands)
 main.add_command(event_commands)
 main.add_command(ledger)
 main.add_command(month_commands)
@@ -74,20 +101,21 @@ main.add_command(window_commands)
 
 @main.command(name="exec", context_settings={"ignore_unknown_options": True})
 @click.argument("command", nargs=-1, required=True, type=click.UNPROCESSED)
-@click.pass_obj
-def exec_command(environment: LocalEnvironment, command: Sequence[str]) -> None:
+@click.pass_context
+def exec_command(context: click.Context, command: Sequence[str]) -> None:
     """Run COMMAND, such as `dagster asset list`, with the database and Dagster's instance, which
     knows all tenants."""
+    environment = require_one_machine(context)
     with dagster_instance(environment) as instance:
         add_missing_partitions(instance, environment.tenants().all_ids())
     sys.exit(run_command(environment, command))
 
 
 @main.command(name="database-url")
-@click.pass_obj
-def database_url(environment: LocalEnvironment) -> None:
+@click.pass_context
+def database_url(context: click.Context) -> None:
     """Print the address of the database, for psql and other programs."""
-    click.echo(environment.database_url)
+    click.echo(require_one_machine(context).database_url)
 
 
 @main.command()
@@ -96,7 +124,7 @@ def database_url(environment: LocalEnvironment) -> None:
 @click.pass_context
 def dev(context: click.Context, port: int, sample: bool) -> None:
     """The web UI, the daemon and the servers of documents and of links in mails, until Ctrl-C."""
-    environment: LocalEnvironment = context.obj
+    environment = require_one_machine(context)
     if not environment.tenants().all_ids():
         if sample:
             _load_sample(context, company_count=12, seed=1, last=last_month())
@@ -115,7 +143,11 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
 @month_option
 @tenants_option
 @click.option("--all", "all_tenants", is_flag=True, help="Every active tenant.")
-@click.option("--failed", is_flag=True, help="The tenants that failed in this month.")
+@click.option(
+    "--failed",
+    is_flag=True,
+    help="Whoever failed, whose run died, or whose mails are due; not who waits for a decision.",
+)
 @click.option(
     "--verify-all",
     is_flag=True,
@@ -124,7 +156,7 @@ def dev(context: click.Context, port: int, sample: bool) -> None:
 @click.option("--wait", is_flag=True, help="Wait for the runs; exit code 1 if a tenant failed.")
 @click.pass_obj
 def backfill(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenants: tuple[str, ...],
     all_tenants: bool,
@@ -136,16 +168,14 @@ def backfill(
     if [bool(tenants), all_tenants, failed].count(True) != 1:
         raise click.UsageError("Name one of --tenant, --all and --failed.")
     require_in_window(environment, month)
-    chosen = None if all_tenants else list(tenants)
-    if failed:
-        active = environment.tenants().active_ids()
-        progress = MonthProgress.read(environment.stage_outcomes(), month, active)
-        chosen = sorted(progress.failures)
-    if chosen == []:
-        click.echo(f"{month}: no tenant to launch.")
-        return
-    launch = _request(environment, month, chosen, verify_all=verify_all)
     with dagster_instance(environment) as instance:
+        chosen = None if all_tenants else list(tenants)
+        if failed:
+            chosen = _to_run_again(environment, instance, month)
+        if chosen == []:
+            click.echo(f"{month}: no tenant to launch.")
+            return
+        launch = _request(environment, month, chosen, verify_all=verify_all)
         try:
             require_daemon(instance)
             if not wait:
@@ -165,7 +195,7 @@ def backfill(
 @click.pass_context
 def demo(context: click.Context, company_count: int, month: Month | None, seed: int) -> None:
     """A sample ledger, one month of it through the real pipeline, and where the results lie."""
-    environment: LocalEnvironment = context.obj
+    environment = require_one_machine(context)
     month = month or last_month()
     require_in_window(environment, month)
     if not environment.tenants().all_ids():
@@ -201,8 +231,28 @@ def _load_sample(context: click.Context, *, company_count: int, seed: int, last:
     )
 
 
+def _to_run_again(
+    environment: Environment, instance: dg.DagsterInstance, month: Month
+) -> list[str]:
+    """The tenants that lack a run and have none under way; tells of those that have."""
+    # Before the records: a run that ends in between has left what it did in them.
+    under_way = tenants_under_way(instance, environment.launches(), month, now())
+    found = tenants_to_run_again(
+        environment.month_records(),
+        environment.delivery_months(),
+        environment.tenants(),
+        environment.launches(),
+        environment.departures(),
+        month,
+        now(),
+    )
+    if running := [tenant_id for tenant_id in found if tenant_id in under_way]:
+        click.echo(f"left alone, a run of them is under way: {first_named(running)}")
+    return [tenant_id for tenant_id in found if tenant_id not in under_way]
+
+
 def _request(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenant_ids: list[str] | None,
     *,
@@ -214,7 +264,7 @@ def _request(
         launch = request_launch(
             environment.launches(),
             environment.tenants(),
-            launch_id=f"backfill-{month}-{moment}-{secrets.token_hex(2)}",
+            launch_id=f"{BACKFILL_PREFIX}{month}-{moment}-{secrets.token_hex(2)}",
             month=month,
             tenant_ids=tenant_ids,
             tenants_per_run=environment.settings.tenants_per_run,
@@ -228,7 +278,7 @@ def _request(
     return launch
 
 
-def _show_result(environment: LocalEnvironment, launch: Launch, run_ids: set[str]) -> int:
+def _show_result(environment: Environment, launch: Launch, run_ids: set[str]) -> int:
     """Print what these runs made of each tenant of a launch; returns the exit code."""
     tenant_ids = sorted(tenant_id for batch in launch.batches for tenant_id in batch)
     month = launch.month
@@ -261,6 +311,7 @@ def _show_result(environment: LocalEnvironment, launch: Launch, run_ids: set[str
         )
     wait = f", {len(waiting)} ready and waiting" if waiting else ""
     click.echo(f"\n{len(delivered)} of {len(tenant_ids)} tenants delivered{wait}")
-    click.echo(f"documents: {environment.documents_folder / 'reports'}")
-    click.echo(f"mails:     {environment.outbox_folder / str(month)}")
+    if isinstance(environment, LocalEnvironment):
+        click.echo(f"documents: {environment.documents_folder / 'reports'}")
+        click.echo(f"mails:     {environment.outbox_folder / str(month)}")
     return 0 if len(done) == len(tenant_ids) else 1

@@ -7,12 +7,15 @@ from collections.abc import Callable, Sequence
 from typing import Any, TypeVar
 
 import click
+from dagster._core.errors import DagsterHomeNotSetError
 from psycopg.errors import ReadOnlySqlTransaction
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.errors import DecisionError, LostClaimError
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment, LocalEnvironment
 from reports_pipeline.tokyo import TOKYO, last_month, this_month
+from resources.aws_errors import AwsRefusedError, AwsUnavailableError
+from resources.database import OutdatedSchemaError
 from resources.tenants import UnknownTenantsError
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
@@ -93,6 +96,32 @@ def reason_option(command: _Command) -> _Command:
     return option(command)
 
 
+class InstallationGroup(click.Group):
+    """Commands to which it is no surprise that the installation lacks something."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        try:
+            return super().invoke(ctx)
+        except (OutdatedSchemaError, AwsRefusedError, AwsUnavailableError) as error:
+            raise click.ClickException(str(error)) from None
+        except DagsterHomeNotSetError:
+            raise click.ClickException(
+                "DAGSTER_HOME: must be set, since REPORTS_ENVIRONMENT is aws: the folder in which "
+                "dagster.yaml lies"
+            ) from None
+
+
+def require_one_machine(context: click.Context) -> LocalEnvironment:
+    """The environment of a command that sets up the machine it runs on."""
+    environment = context.find_object(LocalEnvironment)
+    if environment is None:
+        raise click.ClickException(
+            f"`{context.command_path}` is for one machine, and REPORTS_ENVIRONMENT is aws: there, "
+            "services and variables come from the task definitions"
+        )
+    return environment
+
+
 class LedgerGroup(click.Group):
     """Commands to which unknown tenants and a ledger that cannot be written are no surprise."""
 
@@ -102,8 +131,8 @@ class LedgerGroup(click.Group):
         except UnknownTenantsError as error:
             raise click.ClickException(str(error)) from None
         except ReadOnlySqlTransaction:
-            environment = ctx.find_object(LocalEnvironment)
-            named = environment is not None and environment.settings.ledger_url is not None
+            environment: Environment = ctx.obj
+            named = environment.settings.ledger_url is not None
             variable = "REPORTS_LEDGER_URL" if named else "REPORTS_DATABASE_URL"
             raise click.ClickException(
                 f"{variable} is read-only; name the primary for this command"
@@ -120,7 +149,7 @@ class DecisionGroup(LedgerGroup):
             raise click.ClickException(str(error)) from None
 
 
-def require_in_window(environment: LocalEnvironment, month: Month) -> None:
+def require_in_window(environment: Environment, month: Month) -> None:
     """Refuse a month that has no partition, before a row is read for it."""
     first, last = environment.first_month(), last_month()
     if first <= month <= last:

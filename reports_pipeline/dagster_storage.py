@@ -4,8 +4,8 @@ It writes what `dagster_postgres` writes, into the same tables, so either can re
 wrote. Two things differ (docs/decisions/0015-dagster-storage.md):
 
 * A process keeps a connection open, rather than opening one for every statement.
-* Events that say what a run is about to make are written in batches, as Dagster does with those
-  that say what it made.
+* Events that say what a run is about to make are written in batches too, and a batch is one
+  statement that SQLAlchemy compiles once, rather than once more for every event in it.
 
 `storage` in dagster.yaml names `PooledPostgresStorage`.
 """
@@ -29,6 +29,11 @@ from dagster_postgres.utils import (
 )
 from sqlalchemy.engine import Engine
 
+_WRITTEN_IN_BATCHES = {
+    DagsterEventType.ASSET_MATERIALIZATION,
+    DagsterEventType.ASSET_MATERIALIZATION_PLANNED,
+}
+
 
 class BatchingEventLogStorage(PostgresEventLogStorage):
     """An event log that writes planned materializations in batches (dagster 33831)."""
@@ -36,7 +41,7 @@ class BatchingEventLogStorage(PostgresEventLogStorage):
     def store_event_batch(self, events: Sequence[EventLogEntry]) -> None:
         """Write all of the events or none: who called writes them one by one if this fails."""
         kinds = {event.dagster_event_type for event in events}
-        if kinds != {DagsterEventType.ASSET_MATERIALIZATION_PLANNED}:
+        if not kinds or not kinds <= _WRITTEN_IN_BATCHES:
             super().store_event_batch(events)
             return
         table = SqlEventLogStorageTable
@@ -44,7 +49,8 @@ class BatchingEventLogStorage(PostgresEventLogStorage):
             event_ids = connection.scalars(
                 table.insert().returning(table.c.id, sort_by_parameter_order=True),
                 [self._event_to_row(event) for event in events],
-            )
+            ).all()
+            self._store_asset_event_tags(connection, events, event_ids)
             newest = {
                 str(event.get_dagster_event().asset_key): (event, event_id)
                 for event, event_id in zip(events, event_ids, strict=True)

@@ -24,7 +24,7 @@ from reports_pipeline.delivery.deliveries import DeliveryMessage, Recipient, Reg
 from reports_pipeline.delivery.errors import BadAddressError, PostError, UnclearOutcomeError
 from reports_pipeline.delivery.states import DeliveryState, reference
 from reports_pipeline.documents.catalogs import failure_text
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.launching import backfill_command
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.tokyo import TOKYO, now
@@ -64,7 +64,7 @@ def _recipient_option(command: _Command) -> _Command:
 )
 @click.pass_obj
 def list_deliveries(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], states: tuple[str, ...]
+    environment: Environment, month: Month, tenants: tuple[str, ...], states: tuple[str, ...]
 ) -> None:
     """The newest delivery of each tenant, with the states of its mails."""
     if tenants:
@@ -87,7 +87,7 @@ def list_deliveries(
 @month_option
 @tenant_option
 @click.pass_obj
-def show(environment: LocalEnvironment, month: Month, tenant_id: str) -> None:
+def show(environment: Environment, month: Month, tenant_id: str) -> None:
     """Every revision that was delivered, to whom, its files with their hashes, and every step."""
     environment.tenants().require([tenant_id])
     with environment.delivery_register(operator_name()) as register:
@@ -113,7 +113,7 @@ def show(environment: LocalEnvironment, month: Month, tenant_id: str) -> None:
 @reason_option
 @click.pass_obj
 def hold(
-    environment: LocalEnvironment, tenants: tuple[str, ...], month: Month | None, reason: str
+    environment: Environment, tenants: tuple[str, ...], month: Month | None, reason: str
 ) -> None:
     """Let nothing go out to some tenants until they are released; reports are still made."""
     _require_named(environment, tenants)
@@ -127,7 +127,7 @@ def hold(
 @reason_option
 @click.pass_obj
 def release(
-    environment: LocalEnvironment, tenants: tuple[str, ...], month: Month | None, reason: str
+    environment: Environment, tenants: tuple[str, ...], month: Month | None, reason: str
 ) -> None:
     """End a hold. What was held goes out with the tenant's next run."""
     _require_named(environment, tenants)
@@ -158,9 +158,7 @@ def release(
 @tenants_option
 @reason_option
 @click.pass_obj
-def waive(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
-) -> None:
+def waive(environment: Environment, month: Month, tenants: tuple[str, ...], reason: str) -> None:
     """Say that some tenants need nothing of a month, so that it can be closed without them. To keep
     their mails back as well, hold them."""
     _require_named(environment, tenants)
@@ -173,9 +171,7 @@ def waive(
 @tenants_option
 @reason_option
 @click.pass_obj
-def unwaive(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], reason: str
-) -> None:
+def unwaive(environment: Environment, month: Month, tenants: tuple[str, ...], reason: str) -> None:
     """Take a waiver back: the month is not closed without the tenants' mails."""
     _require_named(environment, tenants)
     _decisions(environment).unwaive(tenants, month, reason)
@@ -190,7 +186,7 @@ def unwaive(
 @reason_option
 @click.pass_obj
 def approve(
-    environment: LocalEnvironment, month: Month, tenant_id: str, revision: int, reason: str
+    environment: Environment, month: Month, tenant_id: str, revision: int, reason: str
 ) -> None:
     """Let the newest revision go out as a correction (訂正版) of what was sent. `reports month
     corrections` says what it changes."""
@@ -208,7 +204,7 @@ def approve(
 @reason_option
 @click.pass_obj
 def resend(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenant_id: str,
     recipient_no: int,
@@ -246,7 +242,7 @@ def resend(
 @reason_option
 @click.pass_obj
 def resolve(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenant_id: str,
     recipient_no: int,
@@ -273,7 +269,7 @@ def resolve(
 @reason_option
 @click.pass_obj
 def reopen(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenants: tuple[str, ...],
     recipient_no: int | None,
@@ -317,7 +313,7 @@ def reopen(
 @click.option("--yes", is_flag=True, help="Do not ask whether the address is the right one.")
 @click.pass_obj
 def test_send(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenant_id: str,
     address: str,
@@ -373,7 +369,7 @@ def test_send(
 @month_option
 @reason_option
 @click.pass_obj
-def end_canary(environment: LocalEnvironment, month: Month, reason: str) -> None:
+def end_canary(environment: Environment, month: Month, reason: str) -> None:
     """Let the mails of a month go that wait for those of its canaries."""
     awaited = environment.departures().awaited_canaries(month)
     if not awaited:
@@ -386,30 +382,30 @@ def end_canary(environment: LocalEnvironment, month: Month, reason: str) -> None
 @click.argument("address")
 @reason_option
 @click.pass_obj
-def unsuppress(environment: LocalEnvironment, address: str, reason: str) -> None:
+def unsuppress(environment: Environment, address: str, reason: str) -> None:
     """Let mails go to ADDRESS again, after it bounced or its reader complained."""
     _decisions(environment).unsuppress(address, reason)
     click.echo(f"mails go to {address} again")
 
 
-def _decisions(environment: LocalEnvironment) -> DeliveryDecisions:
+def _decisions(environment: Environment) -> DeliveryDecisions:
     return DeliveryDecisions(environment.database_url, actor=operator_name())
 
 
-def _require_named(environment: LocalEnvironment, tenants: tuple[str, ...]) -> None:
+def _require_named(environment: Environment, tenants: tuple[str, ...]) -> None:
     if not tenants:
         raise click.UsageError("Name tenants with --tenant.")
     environment.tenants().require(tenants)
 
 
 def _newest(
-    environment: LocalEnvironment, month: Month, tenant_ids: Iterable[str]
+    environment: Environment, month: Month, tenant_ids: Iterable[str]
 ) -> list[RegisteredDelivery]:
     with environment.delivery_register(operator_name()) as register:
         return [found[-1] for found in register.read(month, list(tenant_ids)).values()]
 
 
-def _contact(environment: LocalEnvironment, tenant_id: str, address: str) -> Recipient:
+def _contact(environment: Environment, tenant_id: str, address: str) -> Recipient:
     contacts = environment.tenants().contacts([tenant_id]).get(tenant_id, [])
     for contact in contacts:
         if contact.email.lower() == address.lower():

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import click
 
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.event_retention import EventRetention
 from reports_pipeline.local import dagster_instance
 from reports_pipeline.tokyo import now
@@ -24,7 +24,7 @@ def event_commands() -> None:
 )
 @click.option("--dry-run", is_flag=True, help="Only say how much it is.")
 @click.pass_obj
-def prune(environment: LocalEnvironment, months: int | None, dry_run: bool) -> None:
+def prune(environment: Environment, months: int | None, dry_run: bool) -> None:
     """Do what the schedule does every night: remove the steps and log messages of runs that ended
     long ago. What was made, failed or checked stays, and so does every state of a partition.
     Nothing is removed of a month that is open for delivery."""

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import datetime
 import hashlib
-from collections.abc import Collection, Mapping, Sequence
+import json
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import dagster as dg
+from dagster._core.execution.backfill import BulkActionsFilter, BulkActionStatus
 from dagster._core.storage.tags import (
     ASSET_PARTITION_RANGE_END_TAG,
     ASSET_PARTITION_RANGE_START_TAG,
@@ -37,15 +39,63 @@ _UNDER_WAY = [
     dg.DagsterRunStatus.STARTED,
     dg.DagsterRunStatus.CANCELING,
 ]
+_BACKFILLS_UNDER_WAY = [
+    BulkActionStatus.REQUESTED,
+    BulkActionStatus.CANCELING,
+    BulkActionStatus.FAILING,
+]
 _MAILS = [dg.AssetKey(STAGES[-1].name)]
 # Dagster retries a run within a minute of its failure, or has lost the retry: dagster 14605, 33741.
 _RETRY_IS_LOST_AFTER = datetime.timedelta(minutes=10)
-# That cost as much as a tenant does however few it has: 3 µs each, claims and all, and 100 ms.
-_LINES_A_PLACE = 30_000
+# That cost as much as a tenant does however few it has: 6 µs each, claims and all, and 75 ms.
+_LINES_A_PLACE = 12_500
 
 
 # More would not fit a terminal.
 _MOST_TYPED = 20
+# Of a company whose run gets a larger task: one of 560,000 took 0.55 GB, run and worker together.
+_LINES_OF_A_LARGE_TASK = 500_000
+# Launches that people ask for, rather than the schedule or the sweeper.
+BACKFILL_PREFIX = "backfill-"
+
+
+LineCounts = Callable[[Month, Collection[str]], Mapping[str, int]]
+
+
+@dataclass(frozen=True, slots=True)
+class TaskPlacement:
+    """Where on ECS a run is to be placed, if not where every run is; it means nothing elsewhere.
+
+    `large_task` is for a run with a company of very many lines: CPU units and MiB. `line_counts`
+    tells of how many, by tenant. `backfill_capacity` is the capacity provider of what people ask
+    for, such as FARGATE_SPOT, whose tasks may be interrupted; the month itself always has the
+    provider of dagster.yaml.
+    """
+
+    large_task: tuple[int, int] | None = None
+    backfill_capacity: str | None = None
+    line_counts: LineCounts = lambda _month, _tenant_ids: {}
+
+    def tags(self, launch: Launch) -> list[dict[str, str]]:
+        """Those of the run of each batch."""
+        on_provider = {}
+        if self.backfill_capacity is not None and launch.launch_id.startswith(BACKFILL_PREFIX):
+            strategy = [{"capacityProvider": self.backfill_capacity, "weight": 1}]
+            on_provider["ecs/run_task_kwargs"] = json.dumps({"capacityProviderStrategy": strategy})
+        if self.large_task is None:
+            return [on_provider for _ in launch.batches]
+        cpu, memory = self.large_task
+        of_size = {"ecs/cpu": str(cpu), "ecs/memory": str(memory)}
+        lines = self.line_counts(launch.month, [t for batch in launch.batches for t in batch])
+        return [
+            on_provider | of_size
+            if any(lines.get(tenant_id, 0) >= _LINES_OF_A_LARGE_TASK for tenant_id in batch)
+            else on_provider
+            for batch in launch.batches
+        ]
+
+
+ANYWHERE = TaskPlacement()
 
 
 class InactiveTenantsError(ValueError):
@@ -53,8 +103,9 @@ class InactiveTenantsError(ValueError):
 
 
 def backfill_command(month: Month, tenant_ids: Sequence[str]) -> str:
-    """What an operator types to launch a month for these tenants; for all, if they are many."""
-    named = f"--tenant {','.join(tenant_ids)}" if len(tenant_ids) <= _MOST_TYPED else "--all"
+    """What an operator types to launch a month for these tenants, who lack a run; if they are many,
+    for everybody who does."""
+    named = f"--tenant {','.join(tenant_ids)}" if len(tenant_ids) <= _MOST_TYPED else "--failed"
     return f"reports backfill --month {month} {named}"
 
 
@@ -129,10 +180,28 @@ def runs_of(instance: dg.DagsterInstance, launch_id: str) -> list[dg.DagsterRun]
     return [run for run in runs if run.status is not dg.DagsterRunStatus.NOT_STARTED]
 
 
-def missing_runs(instance: dg.DagsterInstance, launch: Launch) -> list[dg.RunRequest]:
+def missing_runs(
+    instance: dg.DagsterInstance,
+    launch: Launch,
+    placement: TaskPlacement = ANYWHERE,
+) -> list[dg.RunRequest]:
     """A request for every batch of the launch that has no run yet."""
+    lacking = _batches_without_run(instance, launch)
+    requests = run_requests(launch, placement)
+    return [request for request in requests if request.tags[BATCH_TAG] in lacking]
+
+
+def _batches_without_run(
+    instance: dg.DagsterInstance, launch: Launch
+) -> dict[str, tuple[str, ...]]:
+    """Its batches that have no run yet, by the value of their tag."""
     launched = {run.tags[BATCH_TAG] for run in runs_of(instance, launch.launch_id)}
-    return [request for request in run_requests(launch) if request.tags[BATCH_TAG] not in launched]
+    return {tag: batch for tag, batch in _tagged_batches(launch).items() if tag not in launched}
+
+
+def _tagged_batches(launch: Launch) -> dict[str, tuple[str, ...]]:
+    count = len(launch.batches)
+    return {f"{number}/{count}": batch for number, batch in enumerate(launch.batches, start=1)}
 
 
 def tenants_under_way(
@@ -146,24 +215,40 @@ def tenants_under_way(
         tenant_id
         for launch in launches.unlaunched()
         if launch.month == month
-        for batch in launch.batches
+        for batch in _batches_without_run(instance, launch).values()
         for tenant_id in batch
     }
-    runs = [
-        *instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)),
-        *(
-            run
-            for run in instance.get_runs(
-                dg.RunsFilter(
-                    statuses=[dg.DagsterRunStatus.FAILURE],
-                    tags={WILL_RETRY_TAG: "true"},
-                    updated_after=_retries_are_lost_of(now),
-                )
-            )
-            if run.is_complete_and_waiting_to_retry
-        ),
-    ]
+    runs = _runs_under_way(instance, now)
     return asked.union(*(tenants_of_run(instance, run, month) for run in runs))
+
+
+def months_under_way(
+    instance: dg.DagsterInstance, launches: Launches, now: datetime.datetime
+) -> set[Month]:
+    """Months of which anything is on its way: a launch without its runs, a backfill from Dagster's
+    pages, or a run as `tenants_under_way` counts them."""
+    # In the order in which one becomes the other.
+    months = {
+        launch.month for launch in launches.unlaunched() if _batches_without_run(instance, launch)
+    }
+    for backfill in instance.get_backfills(BulkActionsFilter(statuses=_BACKFILLS_UNDER_WAY)):
+        if (data := backfill.asset_backfill_data) is not None:
+            for subset in data.target_subset.partitions_subsets_by_asset_key.values():
+                months.update(_months_of(subset.get_partition_keys()))
+    return months.union(*map(_months_of_run, _runs_under_way(instance, now)))
+
+
+def _runs_under_way(instance: dg.DagsterInstance, now: datetime.datetime) -> list[dg.DagsterRun]:
+    """Those that have not ended, and those that failed and are about to be retried."""
+    retried = dg.RunsFilter(
+        statuses=[dg.DagsterRunStatus.FAILURE],
+        tags={WILL_RETRY_TAG: "true"},
+        updated_after=_retries_are_lost_of(now),
+    )
+    return [
+        *instance.get_runs(dg.RunsFilter(statuses=_UNDER_WAY)),
+        *(run for run in instance.get_runs(retried) if run.is_complete_and_waiting_to_retry),
+    ]
 
 
 def lost_retries(instance: dg.DagsterInstance, launch_id: str, now: datetime.datetime) -> set[str]:
@@ -192,13 +277,9 @@ def tenants_of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, month: Mont
     """Those for whose month the run is: its selection, its range of partitions, or its one."""
     if selected := TenantSelection.of_run(run):
         return selected if TenantSelection.month_of_run(run) == str(month) else []
-    partition = run.tags.get(PARTITION_NAME_TAG)
-    start = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, partition)
-    end = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, partition)
-    if start is None or end is None or "|" not in start or "|" not in end:
-        return []  # of another job
-    first_month, first_tenant = start.split("|")
-    last_month, last_tenant = end.split("|")
+    if (partitions := _range_of_run(run)) is None:
+        return []
+    (first_month, first_tenant), (last_month, last_tenant) = partitions
     if not first_month <= str(month) <= last_month:
         return []
     if first_tenant == last_tenant:
@@ -206,6 +287,32 @@ def tenants_of_run(instance: dg.DagsterInstance, run: dg.DagsterRun, month: Mont
     # A range is in the order in which tenants were added.
     order = list(instance.get_dynamic_partitions(str(TENANTS.name)))
     return order[order.index(first_tenant) : order.index(last_tenant) + 1]
+
+
+def _months_of_run(run: dg.DagsterRun) -> set[Month]:
+    if (selected := TenantSelection.month_of_run(run)) is not None:
+        return {Month.parse(selected)}
+    if (partitions := _range_of_run(run)) is None:
+        return set()
+    first, last = (Month.parse(month) for month, _ in partitions)
+    return {first.plus(elapsed) for elapsed in range(last.ordinal - first.ordinal + 1)}
+
+
+def _range_of_run(run: dg.DagsterRun) -> tuple[tuple[str, str], tuple[str, str]] | None:
+    """Month and tenant of the first and of the last partition of a run from Dagster's pages; None
+    if it is of another job."""
+    partition = run.tags.get(PARTITION_NAME_TAG, "")
+    start = run.tags.get(ASSET_PARTITION_RANGE_START_TAG, partition)
+    end = run.tags.get(ASSET_PARTITION_RANGE_END_TAG, partition)
+    if "|" not in start or "|" not in end:
+        return None
+    first_month, _, first_tenant = start.partition("|")
+    last_month, _, last_tenant = end.partition("|")
+    return (first_month, first_tenant), (last_month, last_tenant)
+
+
+def _months_of(partition_keys: Iterable[str]) -> set[Month]:
+    return {Month.parse(name) for name in {key.partition("|")[0] for key in partition_keys}}
 
 
 def month_launch(
@@ -235,7 +342,7 @@ def month_launch(
     return Launch(launch_id, month, balanced_batches(counts, tenants_per_run))
 
 
-def run_requests(launch: Launch) -> list[dg.RunRequest]:
+def run_requests(launch: Launch, placement: TaskPlacement = ANYWHERE) -> list[dg.RunRequest]:
     """A run for each batch. Its key makes Dagster create it once, however often it is asked."""
     return [
         dg.RunRequest(
@@ -246,11 +353,14 @@ def run_requests(launch: Launch) -> list[dg.RunRequest]:
             asset_selection=_MAILS if launch.deliveries_only else None,
             tags={
                 LAUNCH_TAG: launch.launch_id,
-                BATCH_TAG: f"{number}/{len(launch.batches)}",
+                BATCH_TAG: tag,
                 MONTH_TAG: str(launch.month),
+                **tags,
             },
         )
-        for number, batch in enumerate(launch.batches, start=1)
+        for (tag, batch), tags in zip(
+            _tagged_batches(launch).items(), placement.tags(launch), strict=True
+        )
     ]
 
 

@@ -24,7 +24,7 @@ from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import recipient_address
 from reports_pipeline.documents.formats import format_amount
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.tokyo import last_month, now
 from resources.account_mappings import BEGINNING, AccountMappings
 from resources.ledger_imports.beancount_import import (
@@ -86,7 +86,7 @@ def ledger() -> None:
 @click.option("--replace", is_flag=True, help="Replace companies that exist.")
 @click.pass_obj
 def sample(
-    environment: LocalEnvironment,
+    environment: Environment,
     companies: int,
     months: int,
     lines_per_month: int | None,
@@ -224,7 +224,7 @@ def _tenant_options(command: _Command) -> _Command:
 @click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
 @_tenant_options
 @click.pass_obj
-def import_csv(environment: LocalEnvironment, /, folder: Path, **options: Any) -> None:
+def import_csv(environment: Environment, /, folder: Path, **options: Any) -> None:
     """Import journal.csv, accounts.csv, claims.csv and contacts.csv from FOLDER."""
     tenant = _TenantOptions(**options)
     settings = _settings(environment, tenant)
@@ -247,7 +247,7 @@ def import_csv(environment: LocalEnvironment, /, folder: Path, **options: Any) -
 @_tenant_options
 @click.pass_obj
 def import_beancount(
-    environment: LocalEnvironment,
+    environment: Environment,
     /,
     file: Path,
     chart: Path | None,
@@ -274,7 +274,7 @@ def import_beancount(
 @_tenant_options
 @click.pass_obj
 def import_hledger(
-    environment: LocalEnvironment, /, file: Path, chart: Path, symbol: str | None, **options: Any
+    environment: Environment, /, file: Path, chart: Path, symbol: str | None, **options: Any
 ) -> None:
     """Import a FILE written by `hledger print --output-format csv`."""
     tenant = _TenantOptions(**options)
@@ -285,7 +285,7 @@ def import_hledger(
 
 
 def _settings(
-    environment: LocalEnvironment,
+    environment: Environment,
     options: _TenantOptions,
     *,
     currency: str | None = None,
@@ -319,7 +319,7 @@ def _settings(
 
 
 def _import(
-    environment: LocalEnvironment,
+    environment: Environment,
     settings: TenantSettings,
     books: TenantLedger,
     options: _TenantOptions,
@@ -355,7 +355,7 @@ def _import(
 @tenants_option
 @click.option("--all", "all_tenants", is_flag=True, help="Every tenant that needs it.")
 @click.pass_obj
-def refresh(environment: LocalEnvironment, tenants: tuple[str, ...], all_tenants: bool) -> None:
+def refresh(environment: Environment, tenants: tuple[str, ...], all_tenants: bool) -> None:
     """Bring the monthly balances up to date with the journal (SNAPSHOT_MISMATCH)."""
     if bool(tenants) is all_tenants:
         raise click.UsageError("Name tenants with --tenant, or --all.")
@@ -374,7 +374,7 @@ def refresh(environment: LocalEnvironment, tenants: tuple[str, ...], all_tenants
 @click.option("--undo", is_flag=True, help="Take the mark away, so that statements count it.")
 @click.pass_obj
 def mark_closing_entry(
-    environment: LocalEnvironment,
+    environment: Environment,
     tenant_id: str,
     day: datetime.datetime,
     entry_id: int,
@@ -400,7 +400,7 @@ def mark_closing_entry(
 @ledger.command()
 @tenant_option
 @click.pass_obj
-def calendar(environment: LocalEnvironment, tenant_id: str) -> None:
+def calendar(environment: Environment, tenant_id: str) -> None:
     """Print a tenant's fiscal years around today, and the months of this one."""
     environment.tenants().require([tenant_id])
     calendars = TenantCalendars(environment.ledger_url)

@@ -24,7 +24,7 @@ from reports_pipeline.command_line import (
     tenants_option,
 )
 from reports_pipeline.documents.changes import change_text
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.launching import add_missing_partitions, backfill_command, month_launch
 from reports_pipeline.local import dagster_instance
 from reports_pipeline.month_opening import OpeningError, open_month
@@ -47,7 +47,7 @@ def month_commands() -> None:
 @month_commands.command(name="open")
 @month_option
 @click.pass_obj
-def open_command(environment: LocalEnvironment, month: Month) -> None:
+def open_command(environment: Environment, month: Month) -> None:
     """Do what the schedule does on the 1st at 01:00: freeze who is expected to get reports of a
     month, and launch it for those who have neither got them nor have a run yet. Done again, it does
     nothing twice."""
@@ -95,7 +95,7 @@ def open_command(environment: LocalEnvironment, month: Month) -> None:
             raise click.ClickException(f"{launch.launch_id} is written down. {error}") from None
 
 
-def _undelivered(environment: LocalEnvironment, month: Month) -> list[str]:
+def _undelivered(environment: Environment, month: Month) -> list[str]:
     """The expected tenants that have not got their reports: by a backfill before the opening."""
     standings = month_standings(
         environment.month_records(),
@@ -109,7 +109,7 @@ def _undelivered(environment: LocalEnvironment, month: Month) -> list[str]:
     return [t for t, found in standings.items() if found.standing is not Standing.DELIVERED]
 
 
-def open_as_operator(environment: LocalEnvironment, month: Month) -> bool:
+def open_as_operator(environment: Environment, month: Month) -> bool:
     """Open a month for whoever types the command; False if it was opened before."""
     try:
         return open_month(
@@ -128,7 +128,7 @@ def open_as_operator(environment: LocalEnvironment, month: Month) -> bool:
 @month_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, with every tenant.")
 @click.pass_obj
-def status(environment: LocalEnvironment, month: Month, as_json: bool) -> None:
+def status(environment: Environment, month: Month, as_json: bool) -> None:
     """How far the delivery of a month is: where its tenants stand, why some failed, and who waits
     for what. Of a month that was never opened, where the active tenants stand."""
     found = MonthStatus.read(environment, month, now())
@@ -142,7 +142,7 @@ def status(environment: LocalEnvironment, month: Month, as_json: bool) -> None:
 @month_commands.command()
 @month_option
 @click.pass_obj
-def close(environment: LocalEnvironment, month: Month) -> None:
+def close(environment: Environment, month: Month) -> None:
     """Close the delivery of a month: every tenant that was expected has its reports, was waived, or
     has left, and no mail of it to anybody is on its way or of unknown fate. Otherwise it stays
     open, what is in the way is shown, and the exit code is 1."""
@@ -172,7 +172,7 @@ def close(environment: LocalEnvironment, month: Month) -> None:
 @month_option
 @reason_option
 @click.pass_obj
-def reopen(environment: LocalEnvironment, month: Month, reason: str) -> None:
+def reopen(environment: Environment, month: Month, reason: str) -> None:
     """Open the closed delivery of a month again; who is expected stays as it was."""
     environment.delivery_months().reopen(month, reopened_by=operator_name(), reason=reason)
     click.echo(f"{month}: open again")
@@ -184,7 +184,7 @@ def reopen(environment: LocalEnvironment, month: Month, reason: str) -> None:
 @click.option("--json", "as_json", is_flag=True, help="JSON; amounts in minor units.")
 @click.pass_obj
 def corrections(
-    environment: LocalEnvironment, month: Month, tenants: tuple[str, ...], as_json: bool
+    environment: Environment, month: Month, tenants: tuple[str, ...], as_json: bool
 ) -> None:
     """What the revisions changed that were made after a month had been closed, or mailed."""
     environment.tenants().require(tenants)

@@ -98,6 +98,46 @@ def other_standings(
     return {t: of_tenant for t, of_tenant in found.items() if of_tenant.standing not in ENDED}
 
 
+def tenants_to_run_again(
+    records: MonthRecords,
+    months: DeliveryMonths,
+    tenants: Tenants,
+    launches: Launches,
+    departures: Departures,
+    month: Month,
+    now: datetime.datetime,
+) -> list[str]:
+    """The active tenants that lack a run of the month, in order: whoever failed, which somebody has
+    mended by now; whose run died or never came; and whose mails are due and still here. Those who
+    wait for a person's decision or for their time are none.
+
+    Whom a run never came to is one of them if the month was opened, or asked for, with the tenant.
+    """
+    active = tenants.active_ids()
+    of_active = records.read(month, active)
+    standings = _standings(of_active, dict.fromkeys(active, CompanyStatus.ACTIVE))
+    begun = {tenant_id for tenant_id, record in of_active.items() if record.stages}
+    wanted = begun.union(months.expected(month), launches.tenants_of(month))
+    waiting = [t for t, found in standings.items() if found.standing is Standing.WAITING]
+    departure_by_tenant = departures.of(month, waiting, now)
+    sweeps = launches.sweeps(month)
+
+    def lacks_run(found: TenantStanding) -> bool:
+        tenant_id = found.tenant_id
+        if _with_parked(found, sweeps).parked and found.standing is not Standing.HELD:
+            return True
+        match found.standing:
+            case Standing.FAILED:
+                code = found.failure and found.failure.code
+                return code is not FailureCode.CORRECTION_PENDING
+            case Standing.WAITING:
+                return departure_by_tenant[tenant_id].may_go(now)
+            case standing:
+                return standing is Standing.NOT_STARTED and tenant_id in wanted
+
+    return [tenant_id for tenant_id, found in standings.items() if lacks_run(found)]
+
+
 @dataclass(frozen=True, slots=True)
 class ClosingAttempt:
     """What became of closing a month: who is in the way, nobody if it is closed; and whose mails

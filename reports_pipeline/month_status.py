@@ -13,7 +13,7 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.command_line import first_named, in_tokyo
 from reports_pipeline.documents.catalogs import failure_text
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.launching import backfill_command
 from reports_pipeline.month_standing import (
     ENDED,
@@ -54,9 +54,7 @@ class MonthStatus:
     ends_at: datetime.datetime | None
 
     @classmethod
-    def read(
-        cls, environment: LocalEnvironment, month: Month, now: datetime.datetime
-    ) -> MonthStatus:
+    def read(cls, environment: Environment, month: Month, now: datetime.datetime) -> MonthStatus:
         """Read all of it from the register, and companies and their time zones from the ledger."""
         months, departures = environment.delivery_months(), environment.departures()
         records, tenants = environment.month_records(), environment.tenants()

@@ -19,7 +19,7 @@ from reports_pipeline.delivery.preferences import (
     Corrections,
     DeliveryPreferences,
 )
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.operator_name import operator_name
 from reports_pipeline.tokyo import TOKYO
 from resources.delivery_preferences import PreferenceError, PreferencesVersion
@@ -125,7 +125,7 @@ def preference_commands() -> None:
 )
 @click.pass_obj
 def set_preferences(
-    environment: LocalEnvironment,
+    environment: Environment,
     /,
     tenants: tuple[str, ...],
     defaults: tuple[str, ...],
@@ -160,7 +160,7 @@ def set_preferences(
         click.echo(f"{tenant_id}: version {version.version}: {_in_words(version.preferences)}")
 
 
-def _say_whether_links_work(environment: LocalEnvironment) -> None:
+def _say_whether_links_work(environment: Environment) -> None:
     if environment.document_store().share is None:
         click.echo(
             "Documents are attached all the same: REPORTS_SHARED_LINKS leads to this machine, and "
@@ -173,9 +173,7 @@ def _say_whether_links_work(environment: LocalEnvironment) -> None:
 @tenants_option
 @click.option("--json", "as_json", is_flag=True, help="JSON.")
 @click.pass_obj
-def show_preferences(
-    environment: LocalEnvironment, tenants: tuple[str, ...], as_json: bool
-) -> None:
+def show_preferences(environment: Environment, tenants: tuple[str, ...], as_json: bool) -> None:
     """List what some companies want of their mails, or all that have a wish, oldest first; the last
     version of a company holds."""
     environment.tenants().require(tenants)

@@ -126,5 +126,6 @@ def require_daemon(instance: dg.DagsterInstance) -> None:
     heartbeats = instance.get_daemon_heartbeats().values()
     if not any(heartbeat.timestamp > oldest for heartbeat in heartbeats):
         raise LaunchStalledError(
-            "No Dagster daemon is running, so nothing will start the runs: start `reports dev`."
+            "No Dagster daemon is running, so nothing will start the runs: start `reports dev`, or "
+            "on AWS the service `daemon`."
         )

@@ -7,7 +7,13 @@ import dagster as dg
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.event_retention import EventRetention
-from reports_pipeline.launching import add_missing_partitions, month_launch, run_requests
+from reports_pipeline.launching import (
+    ANYWHERE,
+    TaskPlacement,
+    add_missing_partitions,
+    month_launch,
+    run_requests,
+)
 from reports_pipeline.month_opening import MonthNotOverError, open_month
 from reports_pipeline.sweeping import Sweeper
 from reports_pipeline.tokyo import TOKYO, now
@@ -20,7 +26,11 @@ _PRUNING_SECONDS = 30
 
 
 def monthly_reports_schedule(
-    assets: dg.AssetsDefinition, *, tenants_per_run: int, canaries: Collection[str]
+    assets: dg.AssetsDefinition,
+    *,
+    tenants_per_run: int,
+    canaries: Collection[str],
+    placement: TaskPlacement = ANYWHERE,
 ) -> dg.ScheduleDefinition:
     """The schedule that opens the previous month and launches it for everybody expected."""
 
@@ -59,7 +69,8 @@ def monthly_reports_schedule(
         launch = month_launch(
             context.instance, launches, tenants, month, expected, tenants_per_run=tenants_per_run
         )
-        return run_requests(launch) or dg.SkipReason(f"{month}: everybody expected has a run.")
+        requests = run_requests(launch, placement)
+        return requests or dg.SkipReason(f"{month}: everybody expected has a run.")
 
     return schedule
 

@@ -16,7 +16,13 @@ from reports_pipeline.delivery.feedback import (
     parse_ses_event,
 )
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog
-from reports_pipeline.launching import MONTH_TAG, missing_partitions, missing_runs
+from reports_pipeline.launching import (
+    ANYWHERE,
+    MONTH_TAG,
+    TaskPlacement,
+    missing_partitions,
+    missing_runs,
+)
 from resources.delivery_register import DeliveryRegister
 from resources.feedback_queue import FeedbackQueue
 from resources.launches import Launches
@@ -43,7 +49,9 @@ def tenant_sensor(
     return dg.SensorResult(dynamic_partitions_requests=[TENANTS.build_add_request(new)])
 
 
-def launch_sensor(assets: dg.AssetsDefinition) -> dg.SensorDefinition:
+def launch_sensor(
+    assets: dg.AssetsDefinition, placement: TaskPlacement = ANYWHERE
+) -> dg.SensorDefinition:
     """The sensor that creates the runs of launches which lack some."""
 
     @dg.sensor(
@@ -61,7 +69,7 @@ def launch_sensor(assets: dg.AssetsDefinition) -> dg.SensorDefinition:
             return dg.SkipReason("No launch lacks a run.")
         requests: list[dg.RunRequest] = []
         for launch in pending:
-            if missing := missing_runs(context.instance, launch):
+            if missing := missing_runs(context.instance, launch, placement):
                 requests += missing
             else:
                 launches.mark_launched([launch.launch_id])

@@ -24,7 +24,7 @@ from reports_pipeline.accounting.statement_layout import AMOUNT_COLUMNS
 from reports_pipeline.command_line import month_option, tenant_option, tenants_option
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.formats import NOTHING, format_amount
-from reports_pipeline.environments import LocalEnvironment
+from reports_pipeline.environments import Environment
 from reports_pipeline.fresh_reports import coded_text, fresh_reports
 from resources.accounting_engines import (
     AccountingEngine,
@@ -47,9 +47,7 @@ _TENANTS_A_BATCH = 100
 @month_option
 @click.option("--json", "as_json", is_flag=True, help="JSON, with the 12-month trends.")
 @click.pass_obj
-def show_statement(
-    environment: LocalEnvironment, tenant_id: str, month: Month, as_json: bool
-) -> None:
+def show_statement(environment: Environment, tenant_id: str, month: Month, as_json: bool) -> None:
     """Print every line of a tenant's statements, computed afresh from the ledger."""
     _, found = fresh_reports(environment.ledger(), month, [tenant_id])
     made = found[tenant_id]
@@ -78,7 +76,7 @@ def show_statement(
 @click.option("--json", "as_json", is_flag=True, help="JSON, when all tenants are done.")
 @click.pass_obj
 def verify_month(
-    environment: LocalEnvironment,
+    environment: Environment,
     month: Month,
     tenants: tuple[str, ...],
     sample: int | None,
@@ -198,7 +196,7 @@ def _verdict_document(verdict: Verdict) -> dict[str, Any]:
 
 
 def _verdicts(
-    environment: LocalEnvironment,
+    environment: Environment,
     engine: AccountingEngine,
     month: Month,
     tenant_ids: Sequence[str],

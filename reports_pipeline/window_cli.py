@@ -10,10 +10,11 @@ import click
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.command_line import MONTH, first_named, in_tokyo, reason_option
-from reports_pipeline.environments import LocalEnvironment, rolling_first_month
-from reports_pipeline.local import DEFINITIONS
+from reports_pipeline.environments import Environment, rolling_first_month
+from reports_pipeline.launching import months_under_way
+from reports_pipeline.local import DEFINITIONS, dagster_instance
 from reports_pipeline.operator_name import operator_name
-from reports_pipeline.tokyo import last_month
+from reports_pipeline.tokyo import last_month, now
 
 _MOST_PARTITIONS = 100_000  # of an asset, as Dagster advises
 _RELOAD = """
@@ -38,7 +39,7 @@ def window_commands() -> None:
 
 @window_commands.command()
 @click.pass_obj
-def show(environment: LocalEnvironment) -> None:
+def show(environment: Environment) -> None:
     """The months of the window, and who changed it when and why."""
     first, last = environment.first_month(), last_month()
     click.echo(f"{first} to {last}: {_size(environment, first, last)}")
@@ -64,7 +65,7 @@ def show(environment: LocalEnvironment) -> None:
 )
 @click.pass_obj
 def set_command(
-    environment: LocalEnvironment,
+    environment: Environment,
     first_month: Month | None,
     rolling: bool,
     reason: str,
@@ -87,6 +88,11 @@ def set_command(
             f"{first_named(outside)}: open for delivery, and would be outside; "
             f"`reports month close --month {outside[0]}` first"
         )
+    if leaving := _under_way(environment, environment.first_month(), first):
+        raise click.ClickException(
+            f"{first_named(leaving)}: a launch, backfill or run is under way, and would lose its "
+            "partitions; wait until it has ended, or cancel it in the web UI (Runs)"
+        )
     environment.hot_window().set(first_month, reason=reason, set_by=operator_name())
     click.echo(f"{first} to {last}: {_size(environment, first, last)}")
     if web_ui is None:
@@ -99,7 +105,17 @@ def set_command(
     click.echo(f"{web_ui} has loaded the definitions again.")
 
 
-def _size(environment: LocalEnvironment, first: Month, last: Month) -> str:
+def _under_way(environment: Environment, first: Month, later: Month) -> list[Month]:
+    """The months that leave a window that began with `first`, if it begins `later`, and of which
+    anything is on its way; in order."""
+    if later <= first:
+        return []
+    with dagster_instance(environment) as instance:
+        months = months_under_way(instance, environment.launches(), now())
+    return sorted(month for month in months if first <= month < later)
+
+
+def _size(environment: Environment, first: Month, last: Month) -> str:
     months = last.ordinal - first.ordinal + 1
     partitions = months * len(environment.tenants().all_ids())
     size = f"{months} months, {partitions:,} partitions"

@@ -68,6 +68,45 @@ def upgrade_schema(url: str) -> None:
             connection.commit()
 
 
+class OutdatedSchemaError(RuntimeError):
+    """The schema is older than this code; the message says how to upgrade it."""
+
+
+def require_schema(url: str) -> None:
+    """
+    Raises:
+        OutdatedSchemaError: the schemas at `url` are older than this code needs.
+    """
+    versions = Path(__file__).parent / "migrations" / "versions"
+    # Their files begin with their numbers; Alembic takes a while to be imported.
+    newest = max(path.name.partition("_")[0] for path in versions.glob("[0-9]*.py"))
+    asked = sql.SQL("select version_num from {}").format(sql.Identifier(_VERSION_TABLE))
+    with psycopg.connect(url) as connection:
+        name = connection.info.dbname
+        try:
+            row = connection.execute(asked).fetchone()
+        except psycopg.errors.UndefinedTable:
+            row = None
+    found = "none" if row is None else str(row[0])
+    if row is None or found < newest:
+        raise OutdatedSchemaError(
+            f"The schema of the database {name!r} is {found}, and this release needs {newest}: "
+            "run `reports database upgrade` once, before the services start."
+        )
+
+
+def ensure_database(url: str) -> None:
+    """Create the database that `url` names unless it is there, from the one called `postgres`,
+    which every server has."""
+    named = sqlalchemy.make_url(url).set(drivername="postgresql")
+    try:
+        psycopg.connect(named.render_as_string(hide_password=False)).close()
+    except psycopg.OperationalError:
+        # It may be something else, which meets the other connection, too.
+        server = named.set(database="postgres").render_as_string(hide_password=False)
+        create_database(server, str(named.database))
+
+
 def create_database(server_url: str, name: str, template: str | None = None) -> str:
     """Create the database `name` unless it exists; returns its URL."""
     with psycopg.connect(server_url, autocommit=True) as connection:

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import psycopg
@@ -36,12 +37,16 @@ def move(
     provider_id: str | None = None,
     blocked_code: FailureCode | None = None,
 ) -> list[DeliveryMessage]:
-    """Move all messages, of any number of deliveries, in one statement, and note it in their
-    history. `lease`: of a message that one process holds from now on.
+    """Move all messages, of any number of deliveries, or none, in one statement, and note it in
+    their history. `lease`: of a message that one process holds from now on.
+
+    A mail of a tenant that a person holds, or to an address that is suppressed, does not move to
+    POSTING. One that does is on disk once it is committed, also on a server that acknowledges
+    commits before they are: in a crash that could forget the post, and the mail would go out again.
 
     Raises:
         IllegalMoveError: `to` never follows a message's state.
-        LostClaimError: a message is no longer as it was read.
+        LostClaimError: a message is no longer as it was read, or may not be posted.
     """
     if not messages:
         return []
@@ -54,6 +59,21 @@ def move(
                 %(delivery_ids)s::text[], %(recipient_nos)s::integer[], %(names)s::text[],
                 %(versions)s::integer[], %(states)s::text[]
             ) as held (delivery_id, recipient_no, name, version, state)
+        ), movable as (
+            select from reporting.delivery_messages message
+            join held using (delivery_id, recipient_no, version, state)
+            where %(to)s <> 'POSTING'
+               or set_config('synchronous_commit', 'on', true) = 'on'
+              and not exists (
+                  select from reporting.delivery_holds hold
+                  join reporting.deliveries delivery using (tenant_id)
+                  where delivery.delivery_id = message.delivery_id
+                    and (hold.month is null or hold.month = delivery.month)
+              )
+              and not exists (
+                  select from reporting.suppressed_addresses where address = lower(message.email)
+              )
+            for update of message
         ), moved as (
             update reporting.delivery_messages as message
             set state = %(to)s,
@@ -70,6 +90,7 @@ def move(
               and message.recipient_no = held.recipient_no
               and message.version = held.version
               and message.state = held.state
+              and (select count(*) from movable) = (select count(*) from held)
             returning message.*, held.state as from_state
         ), noted as (
             insert into reporting.delivery_moves
@@ -95,10 +116,22 @@ def move(
     ).fetchall()
     if len(rows) < len(messages):
         raise LostClaimError(
-            f"{len(messages) - len(rows)} of {len(messages)} messages were moved by another "
-            f"process before they became {to}"
+            f"not all of {len(messages)} messages are as they were read, or may become {to}"
         )
-    return [message_of(row) for row in rows]
+    dealt_with = {(m.delivery_id, m.recipient_no) for m in messages if m.dealt_with}
+    return [
+        replace(moved, dealt_with=(moved.delivery_id, moved.recipient_no) in dealt_with)
+        for moved in map(message_of, rows)
+    ]
+
+
+def with_moved(
+    delivery: RegisteredDelivery, moved: Iterable[DeliveryMessage]
+) -> RegisteredDelivery:
+    """The delivery with its messages as they are after some were moved."""
+    after = {message.recipient_no: message for message in moved}
+    messages = tuple(after.get(message.recipient_no, message) for message in delivery.messages)
+    return replace(delivery, messages=messages)
 
 
 def read_deliveries(

@@ -9,7 +9,7 @@ from __future__ import annotations
 import datetime
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterable, Iterator, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import contextmanager
 from dataclasses import asdict, replace
 from typing import Self
 
@@ -40,7 +40,6 @@ from reports_pipeline.delivery.states import (
     SENT,
     WAITING,
     DeliveryState,
-    check_move,
 )
 from resources.delivery_preferences import newest_preferences
 from resources.delivery_records import (
@@ -49,7 +48,17 @@ from resources.delivery_records import (
     read_deliveries,
     suppressed_addresses,
     take_turns,
+    with_moved,
 )
+
+# Of a tenant's month, or of everybody's.
+_EXPIRED = """
+    select message.* from reporting.delivery_messages message
+    join reporting.deliveries using (delivery_id)
+    where (%(tenant_id)s::text is null or (tenant_id = %(tenant_id)s and month = %(month)s))
+      and lease_until <= now()
+      and (state <> 'POSTING' or lease_until <= now() - interval '15 minutes')
+"""
 
 
 class DeliveryRegister(ABC):
@@ -177,9 +186,11 @@ class PostgresDeliveryRegister(DeliveryRegister):
             self._connection.close()
 
     def register(self, delivery: Delivery) -> RegisteredDelivery:
-        with self._transaction() as connection:
-            # By itself: what a dead process left is told, whatever becomes of the registration.
-            self._free_expired(connection, delivery)
+        # By itself: what a dead process left is told, whatever becomes of the registration. Hardly
+        # anybody has left anything.
+        if self._opened().execute(_EXPIRED, _of_month(delivery)).fetchone() is not None:
+            with self._transaction() as connection:
+                self._free_expired(connection, delivery)
         with self._transaction() as connection:
             take_turns(connection, delivery.tenant_id, delivery.month)
             revisions = {
@@ -193,21 +204,19 @@ class PostgresDeliveryRegister(DeliveryRegister):
             self._supersede(connection, revisions.values(), delivery, permission is not None)
             if standing is None:
                 _require_true_letter(delivery, revisions.values())
-                self._enter(connection, delivery)
+                registered = self._enter(connection, delivery)
             elif standing.numbers_hash != delivery.numbers_hash:
                 raise RevisionConflictError(
                     f"revision {delivery.revision} of {delivery.tenant_id} {delivery.month} "
                     "is registered with other numbers"
                 )
             else:
-                self._follow_wishes(connection, standing, delivery.letter)
-            self._follow_contacts(
-                connection, delivery, standing.messages if standing else (), permission or ""
+                registered = self._follow_wishes(connection, standing, delivery.letter)
+            registered = self._follow_contacts(
+                connection, registered, delivery.recipients, permission or ""
             )
-            registered = self._block_suppressed(connection, delivery)
-        # What is held is registered all the same.
-        waits = bool(registered.among(WAITING))
-        if waits and (held := _hold(self._opened(), delivery.tenant_id, delivery.month)):
+            registered, held = self._stop(connection, registered)
+        if held is not None:  # what is held is registered all the same
             raise held
         return registered
 
@@ -234,14 +243,15 @@ class PostgresDeliveryRegister(DeliveryRegister):
         return self._moved([message], DeliveryState.CLAIMED)[0]
 
     def begin_posting(self, message: DeliveryMessage) -> DeliveryMessage:
-        # Or a mail under way could be made READY below.
-        check_move(message.state, DeliveryState.POSTING)
-        with self._transaction() as connection:
-            obstacle = _last_look(connection, message)
-            if obstacle is None:
-                return self._move(connection, [message], DeliveryState.POSTING)[0]
-            self._move(connection, [message], DeliveryState.READY, str(obstacle))
-        raise obstacle
+        try:
+            return self._moved([message], DeliveryState.POSTING)[0]
+        except LostClaimError as lost:
+            held, suppressed = _obstacles(self._opened(), message.delivery_id, [message])
+            if held is None and not suppressed:
+                raise
+            obstacle = held or LostClaimError("the address was suppressed meanwhile")
+            self._moved([message], DeliveryState.READY, str(obstacle))
+            raise obstacle from lost
 
     def accept(self, message: DeliveryMessage, provider_id: str) -> DeliveryMessage:
         return self._moved([message], DeliveryState.ACCEPTED, provider_id=provider_id)[0]
@@ -314,15 +324,6 @@ class PostgresDeliveryRegister(DeliveryRegister):
         with connection.transaction():
             yield connection
 
-    def _registered(
-        self, connection: psycopg.Connection[DictRow], delivery: Delivery
-    ) -> RegisteredDelivery:
-        return next(
-            found
-            for found in read_deliveries(connection, delivery.month, [delivery.tenant_id])
-            if found.revision == delivery.revision
-        )
-
     def _free_expired(
         self,
         connection: psycopg.Connection[DictRow],
@@ -330,19 +331,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
     ) -> list[DeliveryMessage]:
         """Of the tenant's month, or of everybody's."""
         rows = connection.execute(
-            """
-            select message.* from reporting.delivery_messages message
-            join reporting.deliveries using (delivery_id)
-            where (%(tenant_id)s::text is null
-                   or (tenant_id = %(tenant_id)s and month = %(month)s))
-              and lease_until <= now()
-              and (state <> 'POSTING' or lease_until <= now() - interval '15 minutes')
-            for update of message skip locked
-            """,
-            {
-                "month": delivery and delivery.month.start,
-                "tenant_id": delivery and delivery.tenant_id,
-            },
+            f"{_EXPIRED} for update of message skip locked", _of_month(delivery)
         )
         expired = [message_of(row) for row in rows]
         freed: list[DeliveryMessage] = []
@@ -386,7 +375,9 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 f"revision {revision}",
             )
 
-    def _enter(self, connection: psycopg.Connection[DictRow], delivery: Delivery) -> None:
+    def _enter(
+        self, connection: psycopg.Connection[DictRow], delivery: Delivery
+    ) -> RegisteredDelivery:
         connection.execute(
             """
             insert into reporting.deliveries
@@ -403,45 +394,58 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 Jsonb([asdict(document) for document in delivery.documents]),
             ],
         )
+        return RegisteredDelivery(
+            tenant_id=delivery.tenant_id,
+            month=delivery.month,
+            revision=delivery.revision,
+            delivery_id=delivery.delivery_id,
+            numbers_hash=delivery.numbers_hash,
+            letter=delivery.letter,
+            documents=delivery.documents,
+            messages=(),
+        )
 
     def _follow_wishes(
         self, connection: psycopg.Connection[DictRow], standing: RegisteredDelivery, letter: Letter
-    ) -> None:
+    ) -> RegisteredDelivery:
         """A company's own words may be mended until somebody may have read them."""
         mended = replace(standing.letter, note=letter.note, support_address=letter.support_address)
-        if mended != standing.letter and not standing.among(MAYBE_SENT):
-            connection.execute(
-                "update reporting.deliveries set letter = %s where delivery_id = %s",
-                [Jsonb(asdict(mended)), standing.delivery_id],
-            )
+        if mended == standing.letter or standing.among(MAYBE_SENT):
+            return standing
+        connection.execute(
+            "update reporting.deliveries set letter = %s where delivery_id = %s",
+            [Jsonb(asdict(mended)), standing.delivery_id],
+        )
+        return replace(standing, letter=mended)
 
-    def _block_suppressed(
-        self, connection: psycopg.Connection[DictRow], delivery: Delivery
-    ) -> RegisteredDelivery:
-        """What is registered then; read once more only if something was blocked."""
-        registered = self._registered(connection, delivery)
+    def _stop(
+        self, connection: psycopg.Connection[DictRow], registered: RegisteredDelivery
+    ) -> tuple[RegisteredDelivery, DeliveryHeldError | None]:
+        """Block what waits for an address that is suppressed; and the hold on what still waits."""
         waiting = registered.among(WAITING)
-        suppressed = suppressed_addresses(connection, [m.recipient.email for m in waiting])
-        if not suppressed:
-            return registered
-        self._move(
+        if not waiting:
+            return registered, None
+        held, suppressed = _obstacles(connection, registered.delivery_id, waiting)
+        blocked = self._move(
             connection,
             [message for message in waiting if message.recipient.email.lower() in suppressed],
             DeliveryState.BLOCKED,
             "the address is suppressed",
             blocked_code=FailureCode.ADDRESS_SUPPRESSED,
         )
-        return self._registered(connection, delivery)
+        registered = with_moved(registered, blocked)
+        return registered, held if registered.among(WAITING) else None
 
     def _follow_contacts(
         self,
         connection: psycopg.Connection[DictRow],
-        delivery: Delivery,
-        messages: Sequence[DeliveryMessage],
+        registered: RegisteredDelivery,
+        recipients: Sequence[Recipient],
         permission: str,
-    ) -> None:
+    ) -> RegisteredDelivery:
+        messages = registered.messages
         contacts: dict[str, Recipient] = {}
-        for recipient in delivery.recipients:
+        for recipient in recipients:
             contacts.setdefault(recipient.email.lower(), recipient)
         # What a person has sent once more goes where the person said.
         known = {
@@ -455,7 +459,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
             for address, message in known.items()
             if message.state in WAITING and address not in contacts
         ]
-        self._move(
+        moved = self._move(
             connection, gone, DeliveryState.BLOCKED, "no longer a contact",
             blocked_code=FailureCode.NO_RECIPIENT,
         )  # fmt: skip
@@ -481,10 +485,13 @@ class PostgresDeliveryRegister(DeliveryRegister):
             and message.blocked_code is not FailureCode.ADDRESS_REFUSED
             and message.recipient.email.lower() not in suppressed
         ]
-        self._move(connection, mended, DeliveryState.BUILT, "registered again")
-        if not any(message.state in MAYBE_SENT for message in messages):
-            added = [contact for address, contact in contacts.items() if address not in known]
-            self._add(connection, delivery.delivery_id, added, permission, after=len(messages))
+        moved += self._move(connection, mended, DeliveryState.BUILT, "registered again")
+        registered = with_moved(registered, moved)
+        if any(message.state in MAYBE_SENT for message in messages):
+            return registered
+        new = [contact for address, contact in contacts.items() if address not in known]
+        added = self._add(connection, registered.delivery_id, new, permission, after=len(messages))
+        return replace(registered, messages=(*registered.messages, *added))
 
     def _add(
         self,
@@ -494,10 +501,10 @@ class PostgresDeliveryRegister(DeliveryRegister):
         reason: str,
         *,
         after: int,
-    ) -> None:
+    ) -> list[DeliveryMessage]:
         if not recipients:
-            return
-        connection.execute(
+            return []
+        rows = connection.execute(
             """
             with added as (
                 insert into reporting.delivery_messages
@@ -505,11 +512,13 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 select %(delivery_id)s, %(after)s + position, name, email, 'BUILT'
                 from unnest(%(names)s::text[], %(emails)s::text[])
                     with ordinality as added (name, email, position)
-                returning delivery_id, recipient_no, version
+                returning *
+            ), noted as (
+                insert into reporting.delivery_moves
+                    (delivery_id, recipient_no, version, to_state, actor, reason)
+                select delivery_id, recipient_no, version, state, %(actor)s, %(reason)s from added
             )
-            insert into reporting.delivery_moves
-                (delivery_id, recipient_no, version, to_state, actor, reason)
-            select delivery_id, recipient_no, version, 'BUILT', %(actor)s, %(reason)s from added
+            select * from added order by recipient_no
             """,
             {
                 "delivery_id": delivery_id,
@@ -520,6 +529,7 @@ class PostgresDeliveryRegister(DeliveryRegister):
                 "reason": reason,
             },
         )
+        return [message_of(row) for row in rows]
 
     def _moved(
         self,
@@ -530,11 +540,15 @@ class PostgresDeliveryRegister(DeliveryRegister):
         provider_id: str | None = None,
         blocked_code: FailureCode | None = None,
     ) -> list[DeliveryMessage]:
-        """Of several messages all or none; what moves one is a single statement."""
-        with nullcontext(self._opened()) if len(messages) == 1 else self._transaction() as opened:
-            return self._move(
-                opened, messages, to, reason, provider_id=provider_id, blocked_code=blocked_code
-            )
+        """In a transaction of its own."""
+        return self._move(
+            self._opened(),
+            messages,
+            to,
+            reason,
+            provider_id=provider_id,
+            blocked_code=blocked_code,
+        )
 
     def _move(
         self,
@@ -558,32 +572,23 @@ class PostgresDeliveryRegister(DeliveryRegister):
         )
 
 
-def _hold(
-    connection: psycopg.Connection[DictRow], tenant_id: str, month: Month
-) -> DeliveryHeldError | None:
-    row = connection.execute(
-        """
-        select reason, decided_by from reporting.delivery_holds
-        where tenant_id = %s and (month is null or month = %s)
-        order by month nulls first limit 1
-        """,
-        [tenant_id, month.start],
-    ).fetchone()
-    return None if row is None else _held(row)
+def _of_month(delivery: Delivery | None) -> dict[str, object]:
+    return {
+        "tenant_id": delivery and delivery.tenant_id,
+        "month": delivery and delivery.month.start,
+    }
 
 
-def _last_look(
-    connection: psycopg.Connection[DictRow], message: DeliveryMessage
-) -> DeliveryHeldError | LostClaimError | None:
-    """What keeps a message from being posted now, in one statement with what the move to POSTING
-    needs: a server that acknowledges commits before they are on disk could forget that one in a
-    crash, and the mail would go out again."""
+def _obstacles(
+    connection: psycopg.Connection[DictRow], delivery_id: str, messages: Sequence[DeliveryMessage]
+) -> tuple[DeliveryHeldError | None, set[str]]:
+    """What keeps messages of a delivery from going out: a person's hold, and those of their
+    addresses that are suppressed."""
     [row] = connection.execute(
         """
-        select set_config('synchronous_commit', 'on', true), reason, decided_by,
-               exists (
-                   select from reporting.suppressed_addresses where address = lower(%(address)s)
-               ) as is_suppressed
+        select reason, decided_by, array(
+            select address from reporting.suppressed_addresses where address = any(%(addresses)s)
+        ) as suppressed
         from reporting.deliveries delivery
         left join lateral (
             select reason, decided_by from reporting.delivery_holds
@@ -592,17 +597,13 @@ def _last_look(
         ) hold on true
         where delivery_id = %(delivery_id)s
         """,
-        {"address": message.recipient.email, "delivery_id": message.delivery_id},
+        {
+            "addresses": [message.recipient.email.lower() for message in messages],
+            "delivery_id": delivery_id,
+        },
     ).fetchall()
-    if row["decided_by"] is not None:
-        return _held(row)
-    if row["is_suppressed"]:
-        return LostClaimError("the address was suppressed meanwhile")
-    return None
-
-
-def _held(row: DictRow) -> DeliveryHeldError:
-    return DeliveryHeldError(f"held by {row['decided_by']}: {row['reason']}")
+    held = row["decided_by"] and DeliveryHeldError(f"held by {row['decided_by']}: {row['reason']}")
+    return held, set(row["suppressed"])
 
 
 def _permission(connection: psycopg.Connection[DictRow], delivery: Delivery) -> str | None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import datetime
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 
 from reports_pipeline.accounting.periods import Month
@@ -48,11 +48,17 @@ class Departures:
         self._canaries = canaries
 
     def of(
-        self, month: Month, tenant_ids: Collection[str], now: datetime.datetime
+        self,
+        month: Month,
+        tenant_ids: Collection[str],
+        now: datetime.datetime,
+        *,
+        wishes: Mapping[str, DeliveryPreferences] | None = None,
     ) -> dict[str, Departure]:
         """When mails of a month may go to each of the tenants: `at` is `now` if they may by
-        themselves."""
-        wishes = self._preferences.current(tenant_ids)
+        themselves. `wishes`: their preferences of this moment, if they are read already."""
+        if wishes is None:
+            wishes = self._preferences.current(tenant_ids)
         time_zones = self._tenants.time_zones(wishes)
         first = set(self._months.canaries(month))
         waits = bool(self._awaited(month, first))

@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import datetime
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
-from email.message import EmailMessage
+from dataclasses import dataclass
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.delivery.deliveries import (
@@ -32,7 +31,9 @@ from reports_pipeline.delivery.messages import (
     build_message,
     recipient_address,
 )
+from reports_pipeline.delivery.mime import Mail
 from reports_pipeline.delivery.states import HELD, SENT, WAITING, DeliveryState
+from resources.delivery_records import with_moved
 from resources.delivery_register import DeliveryRegister
 from resources.departures import Departure
 from resources.mailer import Mailer
@@ -58,10 +59,10 @@ class _MailWriter:
         registered: RegisteredDelivery,
         messages: Sequence[DeliveryMessage],
         documents: Sequence[VerifiedDocument],
-    ) -> dict[int, EmailMessage]:
+    ) -> dict[int, Mail]:
         """By recipient_no; all with their documents, or all with links."""
 
-        def build(enclosed: Enclosed) -> list[EmailMessage]:
+        def build(enclosed: Enclosed) -> list[Mail]:
             return [
                 build_message(
                     registered.letter,
@@ -137,9 +138,7 @@ def deliver(
         ) from error
     except DeliveryHeldError as error:
         raise _failure(delivery.tenant_id, FailureCode.DELIVERY_HELD, reason=str(error)) from error
-    moved = {message.recipient_no: message for message in sent}
-    messages = tuple(moved.get(message.recipient_no, message) for message in registered.messages)
-    return _concluded(replace(registered, messages=messages))
+    return _concluded(with_moved(registered, sent))
 
 
 def _send(
@@ -200,7 +199,7 @@ def _post(
     register: DeliveryRegister,
     mailer: Mailer,
     message: DeliveryMessage,
-    mail: EmailMessage,
+    mail: Mail,
     envelope: Envelope,
 ) -> DeliveryMessage:
     mailer.wait_for_turn()  # before the lease begins to run

@@ -10,14 +10,14 @@ from typing import Protocol, TypeVar
 
 from reports_pipeline.accounting.reports import Claim, StatementLine, TenantReports
 from reports_pipeline.documents.branding import Branding
-from reports_pipeline.documents.bundle import Document, render_pdfs, render_workbooks
+from reports_pipeline.documents.document import Document
 
 _T = TypeVar("_T")
 
 Renderer = Callable[[TenantReports, str, Branding], Sequence[Document]]
 
 # To be imported by a worker before its first tenant.
-RENDERING = ("reports_pipeline.documents.bundle",)
+RENDERING = ("reports_pipeline.documents.bundle", "resources.document_renderer")
 
 
 class Call(Protocol):
@@ -26,11 +26,24 @@ class Call(Protocol):
     def __call__(self, function: Callable[..., _T], /, *args: object) -> _T: ...
 
 
+def _pdfs(reports: TenantReports, reference: str, branding: Branding) -> Sequence[Document]:
+    # Where they are drawn: a run, and most commands, need none of what draws.
+    from reports_pipeline.documents.bundle import render_pdfs
+
+    return render_pdfs(reports, reference, branding)
+
+
+def _workbooks(reports: TenantReports, reference: str, branding: Branding) -> Sequence[Document]:
+    from reports_pipeline.documents.bundle import render_workbooks
+
+    return render_workbooks(reports, reference, branding)
+
+
 class DocumentRenderer:
     """The documents of `documents.bundle`; `call` says where they are made."""
 
     def __init__(
-        self, call: Call, *, pdfs: Renderer = render_pdfs, workbooks: Renderer = render_workbooks
+        self, call: Call, *, pdfs: Renderer = _pdfs, workbooks: Renderer = _workbooks
     ) -> None:
         self._call = call
         self._pdfs = pdfs

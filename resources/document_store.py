@@ -12,9 +12,11 @@ from pathlib import Path
 from urllib.parse import quote
 
 from reports_pipeline.delivery.enclosures import ShareDocument
+from reports_pipeline.documents.document import PDF_TYPE, WORKBOOK_TYPE
 from resources.new_file import write_new_file
 
 _KEY = re.compile(r"[A-Za-z0-9_-][A-Za-z0-9._-]*(/[A-Za-z0-9_-][A-Za-z0-9._-]*)*")
+_MEDIA_TYPES = {".pdf": PDF_TYPE, ".xlsx": WORKBOOK_TYPE}
 
 
 class DocumentConflictError(RuntimeError):
@@ -26,7 +28,16 @@ class DocumentNotFoundError(LookupError):
 
 
 class DocumentStore(ABC):
-    """Keys are relative paths such as `reports/t0001/2026-10/r1/income_statement.pdf`."""
+    """Keys are relative paths such as `reports/t0001/2026-10/r1/income_statement.pdf`.
+
+    `link_base` is the address of the server that shows documents to operators; `share` makes links
+    for readers, which nobody else can make or change into that of another file, and is None where
+    readers could not open them.
+    """
+
+    def __init__(self, link_base: str, share: ShareDocument | None = None) -> None:
+        self._link_base = link_base.rstrip("/")
+        self._share = share
 
     @abstractmethod
     def put(self, key: str, content: bytes) -> None:
@@ -43,17 +54,40 @@ class DocumentStore(ABC):
 
         Raises:
             DocumentNotFoundError: there are none.
+            ValueError: the key is not a plain relative path.
         """
 
-    @abstractmethod
     def link(self, key: str) -> str:
         """An address under which an operator's browser opens the file."""
+        return f"{self._link_base}/{quote(key)}"
 
     @property
-    @abstractmethod
     def share(self) -> ShareDocument | None:
-        """Makes links for readers, which nobody else can make or change into that of another file;
-        None where readers could not open them."""
+        return self._share
+
+    def brief_link(self, key: str, *, file_name: str | None) -> str | None:  # noqa: ARG002
+        """An address that hands out the file for a minute, to be saved as `file_name` or, without
+        one, shown; None if files have no such addresses, and whoever asks is sent the bytes.
+
+        Raises:
+            DocumentNotFoundError: nothing is stored under `key`.
+            ValueError: the key is not a plain relative path.
+        """
+        return None
+
+
+def require_key(key: str) -> None:
+    """
+    Raises:
+        ValueError: the key is not a plain relative path.
+    """
+    if _KEY.fullmatch(key) is None:
+        raise ValueError(f"not a document key: {key!r}")
+
+
+def media_type(key: str) -> str:
+    """What kind of file a key is of."""
+    return _MEDIA_TYPES.get(Path(key).suffix, "application/octet-stream")
 
 
 def content_disposition(file_name: str, key: str) -> str:
@@ -64,12 +98,11 @@ def content_disposition(file_name: str, key: str) -> str:
 
 
 class LocalDocumentStore(DocumentStore):
-    """Files in a folder; `link_base` is the address of the server that shows it to operators."""
+    """Files in a folder."""
 
     def __init__(self, folder: Path, link_base: str, share: ShareDocument | None = None) -> None:
+        super().__init__(link_base, share)
         self._folder = folder.resolve()
-        self._link_base = link_base.rstrip("/")
-        self._share = share
 
     def put(self, key: str, content: bytes) -> None:
         path = self._path(key)
@@ -82,17 +115,9 @@ class LocalDocumentStore(DocumentStore):
     def get(self, key: str) -> bytes:
         try:
             return self._path(key).read_bytes()
-        except FileNotFoundError:
+        except (FileNotFoundError, IsADirectoryError, NotADirectoryError):
             raise DocumentNotFoundError(key) from None
 
-    def link(self, key: str) -> str:
-        return f"{self._link_base}/{quote(key)}"
-
-    @property
-    def share(self) -> ShareDocument | None:
-        return self._share
-
     def _path(self, key: str) -> Path:
-        if _KEY.fullmatch(key) is None:
-            raise ValueError(f"not a document key: {key!r}")
+        require_key(key)
         return self._folder / key

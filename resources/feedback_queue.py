@@ -8,6 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Protocol
 
 import boto3
+from botocore.config import Config
+
+from resources.aws_errors import aws_errors
 
 # What one request may take and settle.
 _MOST_AT_ONCE = 10
@@ -48,22 +51,35 @@ class SqsClient(Protocol):
 
 
 def sqs_client(*, region: str | None = None, endpoint_url: str | None = None) -> SqsClient:
-    client: SqsClient = boto3.client("sqs", region_name=region, endpoint_url=endpoint_url)
+    client: SqsClient = boto3.client(
+        "sqs",
+        region_name=region,
+        endpoint_url=endpoint_url,
+        # What is received again or settled again does no harm.
+        config=Config(
+            retries={"mode": "standard", "total_max_attempts": 5},
+            connect_timeout=10,
+            read_timeout=20,
+        ),
+    )
     return client
 
 
 class SqsFeedbackQueue(FeedbackQueue):
     """A queue that the events of the configuration set reach through SNS. What cannot be read is
-    never settled, so the queue's redrive policy moves it to the dead letters."""
+    never settled, so the queue's redrive policy moves it to the dead letters.
+
+    Both methods raise what `resources.aws_errors` says."""
 
     def __init__(self, client: SqsClient, queue_url: str) -> None:
         self._client = client
         self._queue_url = queue_url
 
     def receive(self) -> list[QueuedEvent]:
-        answer = self._client.receive_message(
-            QueueUrl=self._queue_url, MaxNumberOfMessages=_MOST_AT_ONCE
-        )
+        with aws_errors(f"reading {self._queue_url}"):
+            answer = self._client.receive_message(
+                QueueUrl=self._queue_url, MaxNumberOfMessages=_MOST_AT_ONCE
+            )
         return [
             QueuedEvent(message["Body"], message["ReceiptHandle"])
             for message in answer.get("Messages", [])
@@ -71,10 +87,11 @@ class SqsFeedbackQueue(FeedbackQueue):
 
     def settle(self, events: Sequence[QueuedEvent]) -> None:
         for start in range(0, len(events), _MOST_AT_ONCE):
-            self._client.delete_message_batch(
-                QueueUrl=self._queue_url,
-                Entries=[
-                    {"Id": str(number), "ReceiptHandle": event.receipt}
-                    for number, event in enumerate(events[start : start + _MOST_AT_ONCE])
-                ],
-            )
+            with aws_errors(f"settling events of {self._queue_url}"):
+                self._client.delete_message_batch(
+                    QueueUrl=self._queue_url,
+                    Entries=[
+                        {"Id": str(number), "ReceiptHandle": event.receipt}
+                        for number, event in enumerate(events[start : start + _MOST_AT_ONCE])
+                    ],
+                )

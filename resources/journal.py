@@ -5,6 +5,7 @@ The statements are made from sums (`resources/ledger.py`); here every entry pass
 
 from __future__ import annotations
 
+import contextlib
 import datetime
 from collections.abc import Iterator
 
@@ -16,20 +17,30 @@ from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalE
 from reports_pipeline.accounting.periods import Month
 
 _ENTRIES_A_FETCH = 5_000
+_SECONDS_FOR_A_LOCK = 30
 
 
 class Journals:
     """Reads charts (`ledger.accounts`, `ledger.account_mappings`) and journals
-    (`ledger.journal_entries`, `ledger.journal_lines`)."""
+    (`ledger.journal_entries`, `ledger.journal_lines`).
+
+    All methods raise psycopg.OperationalError if somebody holds a lock on one for 30 seconds.
+    """
 
     def __init__(self, ledger_url: str) -> None:
         self._url = ledger_url
+
+    @contextlib.contextmanager
+    def _connect(self) -> Iterator[psycopg.Connection]:
+        with psycopg.connect(self._url) as connection:
+            connection.execute(f"set lock_timeout = '{_SECONDS_FOR_A_LOCK}s'")
+            yield connection
 
     def accounts(self, tenant_id: str, month: Month) -> list[Account]:
         """The tenant's chart, by code, with the classes that are in effect in a month. Accounts
         that are mapped to no class are left out: a tenant that uses one has no statements
         (UNKNOWN_ACCOUNT)."""
-        with psycopg.connect(self._url) as connection:
+        with self._connect() as connection:
             rows = connection.execute(
                 """
                 select account_code, name, account_class
@@ -42,7 +53,7 @@ class Journals:
 
     def is_longer(self, tenant_id: str, entries: int, *, before: datetime.date) -> bool:
         """Whether the tenant has more entries than that, posted before a day."""
-        with psycopg.connect(self._url) as connection:
+        with self._connect() as connection:
             found = connection.execute(
                 "select from ledger.journal_entries where tenant_id = %s and posted_on < %s"
                 " limit 1 offset %s",
@@ -57,7 +68,7 @@ class Journals:
         or status, is in none of them.
         """
         with (
-            psycopg.connect(self._url) as connection,
+            self._connect() as connection,
             connection.cursor(name="entries") as cursor,
         ):
             cursor.itersize = _ENTRIES_A_FETCH

@@ -107,6 +107,19 @@ class Launches:
                 [list(launch_ids)],
             )
 
+    def tenants_of(self, month: Month) -> set[str]:
+        """Everybody for whom the month was ever asked for."""
+        with psycopg.connect(self._url) as connection:
+            rows = connection.execute(
+                """
+                select distinct unnest(tenant_ids)
+                from reporting.launches join reporting.launch_batches using (launch_id)
+                where month = %s
+                """,
+                [month.start],
+            )
+            return {tenant_id for (tenant_id,) in rows}
+
     def sweeps(self, month: Month) -> dict[str, Sweeps]:
         """What the sweeper has done about each tenant's month. It begins anew when somebody else
         launches the month for the tenant, or decides something about the tenant's mails; a tenant

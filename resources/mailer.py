@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from email.message import EmailMessage
 from pathlib import Path
 
 from reports_pipeline.delivery.errors import AlreadyPostedError, ThrottledError
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.mime import Mail
 from resources.new_file import write_new_file
 
 
@@ -17,7 +17,7 @@ class Mailer(ABC):
         is more. By default at once."""
 
     @abstractmethod
-    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
+    def post(self, mail: Mail, *, envelope: Envelope) -> str:
         """Hand over one mail, trying once only; returns the provider's id of it.
 
         Raises:
@@ -33,7 +33,7 @@ class OutboxMailer(Mailer):
     def __init__(self, folder: Path) -> None:
         self._folder = folder
 
-    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
+    def post(self, mail: Mail, *, envelope: Envelope) -> str:
         """As for every mailer; the id is the path of the file in the folder.
 
         Raises:
@@ -45,7 +45,7 @@ class OutboxMailer(Mailer):
             name += f"_test-{envelope.test_id}"
         path = Path(str(envelope.month)) / f"{name}.eml"
         try:
-            write_new_file(self._folder / path, message.as_bytes())
+            write_new_file(self._folder / path, mail.as_bytes())
         except FileExistsError:
             raise AlreadyPostedError(f"{path} is in the outbox") from None
         except OSError as error:

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 import os
 import tempfile
+from itertools import takewhile
 from pathlib import Path
 
 
 def make_folder(path: Path, *, mode: int = 0o700) -> None:
     """Make a folder and those above it that are missing, each with `mode`: by default for nobody
     but its owner. Folders that are there stay as they are."""
-    missing = [folder for folder in (path, *path.parents) if not folder.exists()]
-    for folder in reversed(missing):
+    missing = takewhile(lambda folder: not folder.exists(), (path, *path.parents))
+    for folder in reversed(list(missing)):
         folder.mkdir(mode=mode, exist_ok=True)
 
 

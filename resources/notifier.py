@@ -63,19 +63,29 @@ class FolderNotifier(Notifier):
         self._folder = folder
 
     def notify(self, notice: Notice) -> None:
-        record = json.dumps(asdict(notice), ensure_ascii=False, indent=2) + "\n"
         # The record comes last: a notice is told once it is there.
         with contextlib.suppress(FileExistsError):
-            write_new_file(self._folder / f"{notice.key}.txt", _readable(notice).encode())
+            write_new_file(self._folder / f"{notice.key}.txt", readable_text(notice).encode())
         try:
-            write_new_file(self._folder / f"{notice.key}.json", record.encode())
+            write_new_file(self._folder / f"{notice.key}.json", record_text(notice).encode())
         except FileExistsError:
             return
-        for title in notice.title.values():
-            _log.log(_LEVELS[notice.severity], "%s: %s", notice.key, title)
+        log_notice(notice)
 
 
-def _readable(notice: Notice) -> str:
+def log_notice(notice: Notice) -> None:
+    """Its titles, with its level."""
+    for title in notice.title.values():
+        _log.log(_LEVELS[notice.severity], "%s: %s", notice.key, title)
+
+
+def record_text(notice: Notice) -> str:
+    """All of it as JSON, for programs."""
+    return json.dumps(asdict(notice), ensure_ascii=False, indent=2) + "\n"
+
+
+def readable_text(notice: Notice) -> str:
+    """All of it for people, in every language."""
     parts = [f"[{notice.severity.upper()}] {notice.key}"]
     parts += [f"{title}\n\n{notice.body[language]}" for language, title in notice.title.items()]
     if notice.links:

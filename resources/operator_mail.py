@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import datetime
 import secrets
-from email.message import EmailMessage
 
 from reports_pipeline.delivery.deliveries import (
     Delivery,
@@ -15,6 +14,7 @@ from reports_pipeline.delivery.deliveries import (
 from reports_pipeline.delivery.enclosures import Enclosed, build_within
 from reports_pipeline.delivery.errors import DecisionError
 from reports_pipeline.delivery.messages import Envelope, MailSettings, build_message
+from reports_pipeline.delivery.mime import Mail
 from resources.delivery_decisions import DeliveryDecisions
 from resources.delivery_register import DeliveryRegister
 from resources.document_store import DocumentStore
@@ -61,7 +61,7 @@ def send_test(
         test_id=secrets.token_hex(8),
     )
 
-    def build(enclosed: Enclosed) -> list[EmailMessage]:
+    def build(enclosed: Enclosed) -> list[Mail]:
         return [
             build_message(
                 delivery.letter,

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from email.message import EmailMessage
 from typing import Any, Protocol
 
 import boto3
@@ -29,6 +28,7 @@ from reports_pipeline.delivery.errors import (
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.mime import Mail
 from reports_pipeline.delivery.replies import kept_reply
 from resources.mailer import Mailer
 from resources.send_rate import SendRate
@@ -95,14 +95,13 @@ class SesMailer(Mailer):
     def wait_for_turn(self) -> None:
         self._send_rate.wait()
 
-    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
+    def post(self, mail: Mail, *, envelope: Envelope) -> str:
         """As for every mailer; the id is the MessageId of SES."""
-        [recipient] = message["To"].addresses
         try:
             answer = self._client.send_email(
-                FromEmailAddress=message["From"].addresses[0].addr_spec,
-                Destination={"ToAddresses": [recipient.addr_spec]},
-                Content={"Raw": {"Data": message.as_bytes()}},
+                FromEmailAddress=mail.sender,
+                Destination={"ToAddresses": [mail.recipient]},
+                Content={"Raw": {"Data": mail.as_bytes()}},
                 ConfigurationSetName=self._configuration_set,
                 EmailTags=[
                     {"Name": name, "Value": value}

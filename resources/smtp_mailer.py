@@ -8,7 +8,6 @@ import smtplib
 import ssl
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from email.message import EmailMessage
 from typing import Literal, Self
 from urllib.parse import unquote, urlsplit
 
@@ -19,6 +18,7 @@ from reports_pipeline.delivery.errors import (
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.mime import Mail
 from reports_pipeline.delivery.replies import kept_reply
 from resources.mailer import Mailer
 from resources.send_rate import SendRate
@@ -102,27 +102,24 @@ class SmtpMailer(Mailer):
     def wait_for_turn(self) -> None:
         self._send_rate.wait()
 
-    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:  # noqa: ARG002 - the mail's own headers say which it is
+    def post(self, mail: Mail, *, envelope: Envelope) -> str:  # noqa: ARG002 - the mail's own headers say which it is
         """As for every mailer; the id is the relay's last reply, in which relays name their own.
 
         Refused is the address only where the relay says so of the recipient; what it says of us or
         of itself ends when an operator has acted. Where the content may have gone out and no reply
         came that can be read, nobody knows.
         """
-        sender = message["From"].addresses[0].addr_spec
-        [recipient] = message["To"].addresses
-        content = message.as_bytes()
         with self._session() as session:
-            code, reply = session.mail(sender)
+            code, reply = session.mail(mail.sender)
             if not _is_positive(code):
                 raise ThrottledError(_refusal("the sender", code, reply))
-            code, reply = session.rcpt(recipient.addr_spec)
+            code, reply = session.rcpt(mail.recipient)
             if _is_of_the_address(code, reply):
                 raise DefiniteRejectionError(_refusal("the recipient", code, reply))
             if not _is_positive(code):
                 raise ThrottledError(_refusal("the recipient", code, reply))
             try:
-                code, answer = session.data(content)
+                code, answer = session.data(mail.as_bytes())
             except smtplib.SMTPDataError as error:  # before the content
                 refusal = _refusal("a mail", error.smtp_code, error.smtp_error)
                 raise ThrottledError(refusal) from error

@@ -10,6 +10,9 @@ import psycopg
 
 from reports_pipeline.accounting.periods import Month
 
+# Of a month's lines; 90 bytes each.
+_COUNTED_BYTES = 16 * 2**20
+
 
 class ContactPurpose(StrEnum):
     """What a contact is for."""
@@ -147,16 +150,27 @@ class Tenants:
         return contacts
 
     def line_counts(self, month: Month, tenant_ids: Collection[str]) -> dict[str, int]:
-        """Ledger lines in about the month (the calendar's, whatever the tenant's own), for each of
-        the tenants: how much work it will be."""
+        """About how many ledger lines each of the tenants has in about the month (the calendar's,
+        whatever the tenant's own): how much work it will be.
+
+        All are counted up to some hundred thousand. Of more, a part is counted and the rest
+        inferred: of five million, a tenant's hundred thousand within a third or so, while a tenant
+        of few may seem to have none. Asked again, the answer is the same while the lines are.
+        """
+        partition = f"ledger.journal_lines_{month.start:%Y_%m}"
         with psycopg.connect(self._url) as connection:
+            [size] = connection.execute(
+                "select pg_relation_size(to_regclass(%s))", [partition]
+            ).fetchone() or (None,)
+            share = min(1, _COUNTED_BYTES / size) if size else 1
             rows = connection.execute(
                 """
-                select tenant_id, count(*) from ledger.journal_lines
+                select tenant_id, count(*)
+                from ledger.journal_lines tablesample system (%s) repeatable (0)
                 where posted_on >= %s and posted_on < %s and tenant_id = any(%s)
                 group by tenant_id
                 """,
-                [month.start, month.end, list(tenant_ids)],
+                [100 * share, month.start, month.end, list(tenant_ids)],
             )
-            counts: dict[str, int] = dict(rows.fetchall())
+            counts = {tenant_id: round(counted / share) for tenant_id, counted in rows}
         return {tenant_id: counts.get(tenant_id, 0) for tenant_id in tenant_ids}

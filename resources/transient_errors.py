@@ -7,7 +7,7 @@ from psycopg import OperationalError
 
 from reports_pipeline.delivery.errors import LostClaimError, ThrottledError
 
-# The network, a busy or restarting server.
+# The network, a busy or restarting server. AwsUnavailableError is a ConnectionError.
 TRANSIENT_ERRORS = (
     OperationalError,
     ReadOperationalError,

@@ -5,8 +5,9 @@ from __future__ import annotations
 import datetime
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from email.message import EmailMessage
 from typing import Protocol
+
+from reports_pipeline.delivery.mime import Attachment, Mail, SharedAttachment
 
 # Of the whole message as it travels, attachments in base64: the limit of Amazon SES.
 MAX_MESSAGE_BYTES = 40 * 1024 * 1024
@@ -14,20 +15,6 @@ MAX_MESSAGE_BYTES = 40 * 1024 * 1024
 LARGEST_MAIL_BYTES = 20 * 1024 * 1024
 # The longest that a presigned link of Amazon S3 can work.
 LINKS_WORK_FOR = datetime.timedelta(days=7)
-
-# Of what a mail has beside the bodies of its parts, for each part; several times what it is.
-_MOST_HEAD_BYTES = 8 * 1024
-
-
-class Attachment(Protocol):
-    """What a mail needs to know of a document that it carries."""
-
-    @property
-    def file_name(self) -> str: ...
-    @property
-    def media_type(self) -> str: ...
-    @property
-    def content(self) -> bytes: ...
 
 
 class StoredAttachment(Attachment, Protocol):
@@ -68,27 +55,28 @@ class DocumentLinks:
     until: datetime.datetime
 
 
-Enclosed = Sequence[Attachment] | DocumentLinks
+Enclosed = Sequence[SharedAttachment] | DocumentLinks
 
 
 def build_within(
     limit: int,
     documents: Sequence[StoredAttachment],
-    build: Callable[[Enclosed], list[EmailMessage]],
+    build: Callable[[Enclosed], list[Mail]],
     *,
     share: ShareDocument | None,
     sent_at: datetime.datetime,
-) -> list[EmailMessage]:
+) -> list[Mail]:
     """The mails that `build` makes with the documents attached; if one of them would have more than
     `limit` bytes as it travels, or more than any mail may have, those with links to them. Without
     `share` there are no links, and they are attached."""
+    attached = [SharedAttachment(document) for document in documents]
     if share is None:
-        return build(documents)
+        return build(attached)
     limit = min(limit, MAX_MESSAGE_BYTES)
     # Spares encoding what has no room in any case.
     if sum(_encoded_bytes(len(document.content)) for document in documents) <= limit:
-        mails = build(documents)
-        if all(fits(mail, limit) for mail in mails):
+        mails = build(attached)
+        if all(mail.size <= limit for mail in mails):
             return mails
     until = sent_at + LINKS_WORK_FOR
     links = tuple(
@@ -100,17 +88,6 @@ def build_within(
         for document in documents
     )
     return build(DocumentLinks(links, until))
-
-
-def fits(message: EmailMessage, limit: int) -> bool:
-    """Whether a message has at most `limit` bytes as it travels.
-
-    Most are far below, and not written out to be counted.
-    """
-    bodies = [str(part.get_payload()) for part in message.walk() if not part.is_multipart()]
-    # A line of a body ends with one character here, and with two on the way.
-    most = sum(len(body) + body.count("\n") + _MOST_HEAD_BYTES for body in bodies)
-    return most <= limit or len(message.as_bytes()) <= limit
 
 
 def _encoded_bytes(size: int) -> int:

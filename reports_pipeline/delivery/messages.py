@@ -11,17 +11,9 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from email.errors import MessageError
-from email.header import Header
-from email.headerregistry import (
-    Address,
-    BaseHeader,
-    HeaderRegistry,
-    UniqueSingleAddressHeader,
-    UnstructuredHeader,
-)
+from email.headerregistry import Address
 from email.message import EmailMessage
-from email.policy import SMTP, Policy
-from email.utils import format_datetime, formataddr
+from email.utils import format_datetime
 from pathlib import Path
 
 from babel.dates import format_datetime as format_moment
@@ -29,14 +21,10 @@ from babel.dates import format_datetime as format_moment
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import Letter, Recipient
-from reports_pipeline.delivery.enclosures import (
-    MAX_MESSAGE_BYTES,
-    Attachment,
-    DocumentLinks,
-    fits,
-)
+from reports_pipeline.delivery.enclosures import MAX_MESSAGE_BYTES, DocumentLinks, Enclosed
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.mail_templates import Kind, render_text
+from reports_pipeline.delivery.mime import MAIL_POLICY, Mail, written
 from reports_pipeline.delivery.preferences import HOUSE_TIME_ZONE, known_time_zone
 from reports_pipeline.delivery.states import delivery_id, reference
 from reports_pipeline.documents.catalogs import catalog
@@ -57,40 +45,6 @@ _LABEL = r"[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?"
 _ADDRESS = re.compile(
     rf"(?=[^@]{{1,64}}@)(?=.{{3,254}}$){_ATOM}(?:\.{_ATOM})*@{_LABEL}(?:\.{_LABEL})+"
 )
-
-
-# RFC 5322 and RFC 2047.
-_LINE_LENGTH = 78
-_ENCODED_LINE_LENGTH = 76
-
-
-class _OneLineHeader(UnstructuredHeader, BaseHeader):
-    """An id that is never folded: folding would leave nothing on its header's first line."""
-
-    def fold(self, *, policy: Policy) -> str:
-        return f"{self.name}: {self}{policy.linesep}"
-
-
-class _OneAddressHeader(UniqueSingleAddressHeader, BaseHeader):  # type: ignore[misc] # typeshed's
-    """An address whose name is quoted as a whole, or encoded as a whole. Python folds a long one
-    without its quotes, and what it has between commas becomes addresses (cpython 80222)."""
-
-    def fold(self, *, policy: Policy) -> str:
-        name, address = self.address.display_name, self.address.addr_spec
-        line = f"{self.name}: {formataddr((name, address))}"
-        if name and (len(line) > _LINE_LENGTH or not name.isascii()):
-            words = Header(name, "utf-8", maxlinelen=_ENCODED_LINE_LENGTH, header_name=self.name)
-            line = f"{self.name}: {words.encode(linesep=policy.linesep)}"
-            line += f"{policy.linesep} <{address}>"
-        return line + policy.linesep
-
-
-_HEADERS = HeaderRegistry()
-_HEADERS.map_to_type("From", _OneAddressHeader)
-_HEADERS.map_to_type("To", _OneAddressHeader)
-_HEADERS.map_to_type("X-Report-Delivery-Id", _OneLineHeader)
-# Relays exist that break bytes of 8 bits.
-_POLICY = SMTP.clone(cte_type="7bit", header_factory=_HEADERS)
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +79,7 @@ class Envelope:
 
 def build_message(
     letter: Letter,
-    enclosed: Sequence[Attachment] | DocumentLinks,
+    enclosed: Enclosed,
     *,
     envelope: Envelope,
     recipient: Recipient,
@@ -133,7 +87,7 @@ def build_message(
     sent_at: datetime.datetime,
     is_resend: bool = False,
     test_to: str | None = None,
-) -> EmailMessage:
+) -> Mail:
     """The mail of a delivery to one recipient; `sent_at` has a time zone. `is_resend`: the reader
     may have it already, and is told so. `test_to`: the address of an operator who gets, marked as a
     test, what the recipient would.
@@ -152,7 +106,7 @@ def build_message(
     texts = catalog(letter.language)
     month = format_day(envelope.month.start, "mail.month", letter.language)
 
-    message = EmailMessage(policy=_POLICY)
+    message = EmailMessage(policy=MAIL_POLICY)
     message["From"] = settings.mail_from
     message["To"] = recipient_address(recipient if test_to is None else Recipient("", test_to))
     marks = [] if test_to is None else [texts.text("mail.subject.test")]
@@ -202,20 +156,16 @@ def build_message(
     message.make_alternative(boundary=f"{envelope.delivery_id[:32]}-text")
     message.add_alternative(body("html"), subtype="html")
     message.make_mixed(boundary=f"{envelope.delivery_id[:32]}-mail")
-    for attachment in attachments:
-        maintype, subtype = attachment.media_type.split("/")
-        message.add_attachment(
-            attachment.content, maintype=maintype, subtype=subtype, filename=attachment.file_name
-        )
-    if not fits(message, MAX_MESSAGE_BYTES):
+    mail = written(message, attachments)
+    if mail.size > MAX_MESSAGE_BYTES:
         raise TenantFailureError(
             TenantFailure(
                 tenant_id,
                 FailureCode.TOO_LARGE,
-                {"bytes": len(message.as_bytes()), "limit": MAX_MESSAGE_BYTES},
+                {"bytes": mail.size, "limit": MAX_MESSAGE_BYTES},
             )
         )
-    return message
+    return mail
 
 
 def recipient_address(recipient: Recipient) -> Address:

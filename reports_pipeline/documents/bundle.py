@@ -1,45 +1,21 @@
-"""The documents of one tenant and month: what is stored, mailed and named to the reader."""
+"""Draws the documents of one tenant and month, and names them to the reader."""
 
 from __future__ import annotations
 
-import hashlib
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
 
 from reports_pipeline.accounting.reports import Company, TenantReports
 from reports_pipeline.documents.branding import HOUSE_BRANDING, Branding
 from reports_pipeline.documents.content.contents import (
-    PDFS,
-    WORKBOOKS,
     editions,
     pdf_reports,
     workbook_reports,
 )
+from reports_pipeline.documents.document import PDF_TYPE, WORKBOOK_TYPE, Document
 from reports_pipeline.documents.formats import format_day
 from reports_pipeline.documents.pdf.render import render_pdfs as _pdf_contents
 from reports_pipeline.documents.tables import Report
 from reports_pipeline.documents.workbook.render import render_workbook
-
-PDF_TYPE = "application/pdf"
-WORKBOOK_TYPE = "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"
-
-# The documents that every company gets; a copy's names have its language besides.
-PDF_NAMES = tuple(f"{name}.pdf" for name in PDFS)
-WORKBOOK_NAMES = tuple(f"{name}.xlsx" for name in WORKBOOKS)
-
-
-@dataclass(frozen=True)
-class Document:
-    """A file for a tenant."""
-
-    name: str  # whatever the company's language: income_statement.pdf; of a copy: …_en.pdf
-    file_name: str  # of the attachment: 月次損益計算書_2026年10月.pdf
-    media_type: str
-    content: bytes
-
-    @property
-    def sha256(self) -> str:
-        return hashlib.sha256(self.content).hexdigest()
 
 
 def render_pdfs(

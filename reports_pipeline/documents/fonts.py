@@ -1,4 +1,4 @@
-"""The two embedded fonts: which characters they print, and how PDFs carry them.
+"""The two embedded fonts, as PDFs carry them.
 
 A PDF embeds subsets of its fonts, and building one takes longer than drawing a page. Each document
 therefore has one subset per weight of the characters that documents of its kind usually need: its
@@ -22,10 +22,8 @@ from weakref import WeakKeyDictionary
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.ttfonts import FF_NONSYMBOLIC, FF_SYMBOLIC, SUBSETN, TTFont, TTFontFace
 
+from reports_pipeline.documents.glyphs import BOLD, REGULAR
 from reports_pipeline.documents.pdf.archive import WrittenObject, deflated, reference
-
-REGULAR = "NotoSansJP-Regular"
-BOLD = "NotoSansJP-Bold"
 
 _TO_UNICODE = """\
 /CIDInit /ProcSet findresource begin
@@ -265,13 +263,6 @@ def report_fonts() -> tuple[ReportFont, ReportFont]:
     pdfmetrics.registerFont(regular)
     pdfmetrics.registerFont(bold)
     return regular, bold
-
-
-@functools.cache
-def printable_characters() -> frozenset[str]:
-    """The characters that both fonts have a glyph for."""
-    regular, bold = report_fonts()
-    return frozenset(map(chr, regular.face.charToGlyph.keys() & bold.face.charToGlyph.keys()))
 
 
 class DocumentKind(NamedTuple):

@@ -12,7 +12,7 @@ import pandas as pd
 
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.accounting.ledger import LedgerExtract
-from reports_pipeline.documents.fonts import printable_characters
+from reports_pipeline.documents.glyphs import printable_characters
 
 
 def glyph_failures(extract: LedgerExtract) -> list[TenantFailure]:

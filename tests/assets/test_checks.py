@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Collection, Iterable
 
 import dagster as dg
@@ -10,8 +11,8 @@ import psycopg
 import pytest
 
 import assets.statements
-from assets.checks import identity_outcomes, verification_outcome
-from assets.tenant_batch import CheckOutcome, StageResult
+from assets.checks import drawn_sample, identity_outcomes, verification_outcome
+from assets.tenant_batch import CheckOutcome, StageResult, StageWork
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounting.journal import JournalEntry
@@ -22,11 +23,12 @@ from reports_pipeline.accounting.verification import Difference, EngineFigures, 
 from reports_pipeline.documents.catalogs import failure_text
 from resources.accounting_engines import BeancountEngine
 from resources.journal import Journals
+from resources.ledger import PostgresLedger
 from resources.ledger_repairs import refresh_snapshots
-from resources.verification import Verdict
+from resources.verification import StatementVerifier, Verdict
 from tests.assets.monthly_stages import MonthlyStages
 from tests.resources.engines import ENGINES, engine_named
-from tests.sample_ledgers import TENANTS
+from tests.sample_ledgers import APRIL, TENANTS
 
 OTHERS = [tenant_id for tenant_id in TENANTS if tenant_id != "t0004"]
 
@@ -289,6 +291,21 @@ def test_a_run_has_so_many_tenants_verified(stages: MonthlyStages, count: int) -
     result, check = statements(stages)
     assert list(result.artefacts) == TENANTS
     assert len(check.names["verified_tenants"]) == check.counts["tenants"] == count
+
+
+def test_the_sample_is_one_of_the_run_in_whatever_portions_it_is_worked_on(
+    stages: MonthlyStages,
+) -> None:
+    verifier = StatementVerifier(
+        BeancountEngine(), Journals(stages.url), PostgresLedger(stages.url), tenants_per_run=2
+    )
+    whole = StageWork(
+        APRIL, TENANTS, "run-1", {}, logging.getLogger(__name__), run_tenant_ids=TENANTS
+    )
+    sample, _ = drawn_sample(whole, verifier)
+    assert len(sample) == 2
+    for tenant_id in TENANTS:
+        assert drawn_sample(whole.restricted_to([tenant_id]), verifier) == (sample, [])
 
 
 @pytest.mark.parametrize(

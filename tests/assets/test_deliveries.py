@@ -20,7 +20,7 @@ import assets.statements
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.delivery.preferences import Attachments, DeliveryPreferences
 from reports_pipeline.delivery.states import delivery_id
-from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES
 from resources.brandings import BrandingChange
 from resources.delivery_months import DeliveryMonths
 from resources.delivery_preferences import DeliveryPreferencesStore

@@ -15,13 +15,8 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailure, Ten
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.delivery.states import delivery_id, reference
 from reports_pipeline.documents.branding import HOUSE_BRANDING, Branding
-from reports_pipeline.documents.bundle import (
-    PDF_NAMES,
-    WORKBOOK_NAMES,
-    Document,
-    render_pdfs,
-    render_workbooks,
-)
+from reports_pipeline.documents.bundle import render_pdfs, render_workbooks
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES, Document
 from resources.brandings import BrandingChange, LogoUpload
 from resources.document_renderer import DocumentRenderer, Renderer
 from tests.assets.monthly_stages import UP_TO_DOCUMENTS, MonthlyStages

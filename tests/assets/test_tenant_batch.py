@@ -193,6 +193,22 @@ def test_what_a_check_found_in_the_halves_of_a_batch_is_added_up(
     }
 
 
+def test_a_stage_is_handed_a_large_batch_in_portions(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_batch, "_TENANTS_AT_ONCE", 3)
+    batch_pipeline.failing["grains"] = {"b"}
+    result = run(instance, WHOLE_RANGE)
+    assert [tenants for stage, tenants in batch_pipeline.calls if stage == "grains"] == [
+        ["a", "b", "c"],
+        ["d"],
+    ]
+    assert [failure["tenant_id"] for failure in failed_tenants(result)] == ["b"]
+    for asset in ("grains", "flour", "bread"):
+        assert materialized(instance, result.run_id, asset) == {"a", "c", "d"}
+    assert facts(of_run(result))["sacks"] == 30
+
+
 def test_what_a_check_found_in_several_months_is_added_up(instance: dg.DagsterInstance) -> None:
     batch_pipeline.failing["flour"] = {"b"}
     months = {

@@ -13,8 +13,8 @@ from click.testing import CliRunner
 
 from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounts_cli import accounts
-from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.catalogs import failure_text
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.ledger_cli import ledger
 from tests.bad_input.april import OTHERS, SPOILT, AprilRun, change_ledger, run_april

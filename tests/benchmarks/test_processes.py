@@ -13,6 +13,7 @@ from benchmarks.processes import (
     command_line,
     own_cpu_seconds,
     parent,
+    process_name,
     tree,
     tree_cpu_seconds,
     watched_memory,
@@ -67,4 +68,15 @@ def test_a_process_that_has_ended_costs_nothing_more() -> None:
         process.wait()
     assert tree(process.pid) == [process.pid]
     assert tree_cpu_seconds(process.pid) == 0
-    assert command_line(process.pid) == ""
+    assert command_line(process.pid) == process_name(process.pid) == ""
+
+
+def test_a_process_has_the_name_that_it_took() -> None:
+    program = """
+from pathlib import Path
+Path("/proc/self/comm").write_text("miller")
+print("ready", flush=True)
+input()
+"""
+    with started(program) as process:
+        assert process_name(process.pid) == "miller"

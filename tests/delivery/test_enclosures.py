@@ -5,7 +5,6 @@ from __future__ import annotations
 import datetime
 import random
 from dataclasses import dataclass
-from email.message import EmailMessage
 
 import pytest
 
@@ -17,9 +16,9 @@ from reports_pipeline.delivery.enclosures import (
     DocumentLinks,
     Enclosed,
     build_within,
-    fits,
 )
 from reports_pipeline.delivery.messages import Envelope, MailSettings, build_message
+from reports_pipeline.delivery.mime import Mail, SharedAttachment
 from tests.delivery.examples import LETTER, OCTOBER, SATO
 
 SENT_AT = datetime.datetime(2026, 11, 1, tzinfo=datetime.UTC)
@@ -39,7 +38,7 @@ def file(size: int) -> File:
     return File("損益計算書_2026年10月.pdf", "reports/t0001/a.pdf", "application/pdf", content)
 
 
-def build(enclosed: Enclosed, *recipients: Recipient) -> list[EmailMessage]:
+def build(enclosed: Enclosed, *recipients: Recipient) -> list[Mail]:
     return [
         build_message(
             LETTER,
@@ -57,7 +56,7 @@ def enclosed(limit: int, *files: File, readers: tuple[Recipient, ...] = (SATO,))
     """What the mails are built with in the end."""
     tried: list[Enclosed] = []
 
-    def remember(enclosed: Enclosed) -> list[EmailMessage]:
+    def remember(enclosed: Enclosed) -> list[Mail]:
         tried.append(enclosed)
         return build(enclosed, *readers)
 
@@ -68,19 +67,12 @@ def enclosed(limit: int, *files: File, readers: tuple[Recipient, ...] = (SATO,))
     return tried[-1]
 
 
-@pytest.mark.parametrize("size", [0, 1, 56, 57, 58, 5_000, 100_000])
-def test_a_mail_is_measured_as_it_travels(size: int) -> None:
-    [mail] = build([file(size), file(size + 1)])
-    travelling = len(mail.as_bytes())
-    assert fits(mail, travelling)
-    assert not fits(mail, travelling - 1)
-
-
 def test_a_mail_that_just_fits_carries_its_documents() -> None:
     files = (file(5_000), file(7_000))
-    [mail] = build(files)
+    attached = [SharedAttachment(file) for file in files]
+    [mail] = build(attached)
     travelling = len(mail.as_bytes())
-    assert enclosed(travelling, *files) == files
+    assert enclosed(travelling, *files) == attached
     assert enclosed(travelling - 1, *files) == DocumentLinks(
         tuple(
             DocumentLink(
@@ -93,7 +85,7 @@ def test_a_mail_that_just_fits_carries_its_documents() -> None:
 
 
 def test_all_readers_of_a_delivery_get_the_same_kind_of_mail() -> None:
-    [mail] = build([file(5_000)])
+    [mail] = build([SharedAttachment(file(5_000))])
     longer = Recipient("経理部長" * 20, SATO.email)
     limit = len(mail.as_bytes())
     assert isinstance(enclosed(limit, file(5_000), readers=(SATO, longer)), DocumentLinks)
@@ -106,13 +98,13 @@ def test_with_a_limit_of_zero_there_are_always_links() -> None:
 def test_where_nobody_could_open_links_documents_are_attached() -> None:
     tried: list[Enclosed] = []
 
-    def remember(enclosed: Enclosed) -> list[EmailMessage]:
+    def remember(enclosed: Enclosed) -> list[Mail]:
         tried.append(enclosed)
         return build(enclosed)
 
     files = (file(5_000),)
     build_within(0, files, remember, share=None, sent_at=SENT_AT)
-    assert tried == [files]
+    assert tried == [[SharedAttachment(each) for each in files]]
     with pytest.raises(TenantFailureError) as raised:
         build_within(0, (file(MAX_MESSAGE_BYTES // 4 * 3),), build, share=None, sent_at=SENT_AT)
     assert raised.value.failure.code is FailureCode.TOO_LARGE

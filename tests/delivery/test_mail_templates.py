@@ -11,7 +11,7 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
 from reports_pipeline.delivery.messages import Envelope, MailSettings, build_message
 from reports_pipeline.documents.catalogs import LANGUAGES, failure_text
 from tests.delivery.examples import LETTER, OCTOBER, SATO
-from tests.delivery.test_messages import FILES, SENT_AT, received, text
+from tests.delivery.test_messages import ATTACHMENTS, SENT_AT, received, text
 
 HOUSE = "月次レポートをお届けします。"
 
@@ -33,7 +33,7 @@ def bodies(
     message = received(
         build_message(
             replace(LETTER, plan=plan, language=language),
-            FILES,
+            ATTACHMENTS,
             envelope=Envelope(tenant_id, OCTOBER, 1, recipient_no=1),
             recipient=SATO,
             settings=MailSettings(templates=folder),

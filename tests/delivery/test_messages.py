@@ -23,6 +23,7 @@ from reports_pipeline.delivery.deliveries import (
 from reports_pipeline.delivery.enclosures import MAX_MESSAGE_BYTES, DocumentLink, DocumentLinks
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import Envelope, MailSettings, build_message
+from reports_pipeline.delivery.mime import Mail, SharedAttachment
 from tests.delivery.examples import CONTENTS, FILE_NAMES, LETTER, MEDIA_TYPES, OCTOBER, SATO
 
 ENVELOPE = Envelope("t0001", OCTOBER, 1, recipient_no=1)
@@ -40,14 +41,13 @@ class File:
 UNPRINTABLE = ["\r\n", "\n", "\r", "\x00", "\x85", "\u2028", "\u202e", "\ud800"]
 ENCODED = "=?utf-8?q?=0D?="
 FILES = [File(FILE_NAMES[name], MEDIA_TYPES[name], CONTENTS[name]) for name in CONTENTS]
+ATTACHMENTS = [SharedAttachment(file) for file in FILES]
 
 
-def built(
-    letter: Letter = LETTER, recipient: Recipient = SATO, files: list[File] = FILES
-) -> EmailMessage:
+def built(letter: Letter = LETTER, recipient: Recipient = SATO, files: list[File] = FILES) -> Mail:
     return build_message(
         letter,
-        files,
+        [SharedAttachment(file) for file in files],
         envelope=ENVELOPE,
         recipient=recipient,
         settings=MailSettings(),
@@ -55,9 +55,9 @@ def built(
     )
 
 
-def received(message: EmailMessage) -> EmailMessage:
+def received(mail: Mail) -> EmailMessage:
     """The mail as a mail program parses it from the wire."""
-    parsed = email.message_from_bytes(message.as_bytes(), policy=email.policy.default)
+    parsed = email.message_from_bytes(mail.as_bytes(), policy=email.policy.default)
     assert isinstance(parsed, EmailMessage)
     assert not parsed.defects
     return parsed
@@ -212,7 +212,7 @@ def test_a_name_never_becomes_an_address(name: str) -> None:
     mail = received(built(recipient=Recipient(name, "sato@yamada.example")))
     (address,) = mail["To"].addresses
     assert address.addr_spec == "sato@yamada.example"
-    assert set(mail.keys()) == set(built().keys())
+    assert set(mail.keys()) == set(received(built()).keys())
 
 
 # As people's names come, and as somebody would write one to have a mail go elsewhere.
@@ -240,7 +240,7 @@ def test_no_name_changes_who_gets_the_mail(name: str, local_part: str) -> None:
 
     parsed = email.message_from_bytes(wire, policy=email.policy.default)
     assert [each.addr_spec for each in parsed["To"].addresses] == [address]
-    assert set(parsed.keys()) == set(built().keys())
+    assert set(parsed.keys()) == set(received(built()).keys())
     [(shown, got)] = getaddresses([email.message_from_bytes(wire)["To"]])
     assert got == address
     # white space may change on the way
@@ -461,7 +461,7 @@ def test_a_test_is_the_same_mail_to_an_operator_under_another_identity(
     test = received(
         build_message(
             letter,
-            FILES,
+            ATTACHMENTS,
             envelope=replace(ENVELOPE, test_id="0a"),
             recipient=SATO,
             settings=MailSettings(),
@@ -483,7 +483,7 @@ def test_a_test_goes_to_one_address_only() -> None:
     with pytest.raises(BadAddressError):
         build_message(
             LETTER,
-            FILES,
+            ATTACHMENTS,
             envelope=ENVELOPE,
             recipient=SATO,
             settings=MailSettings(),

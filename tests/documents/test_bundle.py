@@ -6,12 +6,8 @@ import hashlib
 from dataclasses import replace
 
 from reports_pipeline.documents.branding import HOUSE_BRANDING
-from reports_pipeline.documents.bundle import (
-    PDF_NAMES,
-    WORKBOOK_NAMES,
-    render_pdfs,
-    render_workbooks,
-)
+from reports_pipeline.documents.bundle import render_pdfs, render_workbooks
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES
 from tests.documents.samples import COMPANY, english, reports
 
 

@@ -13,11 +13,8 @@ from pypdf import PdfReader
 
 from benchmarks.sample_reports import sample_reports
 from reports_pipeline.documents import bundle
-from reports_pipeline.documents.fonts import (
-    DocumentKind,
-    printable_characters,
-    tenant_alphabets,
-)
+from reports_pipeline.documents.fonts import DocumentKind, report_fonts, tenant_alphabets
+from reports_pipeline.documents.glyphs import printable_characters
 
 KIND = DocumentKind("income_statement", "ja")
 
@@ -73,6 +70,13 @@ def vocabularies() -> dict[str, list[str]]:
     source = files("reports_pipeline.documents").joinpath("fonts/vocabularies.json")
     content: dict[str, list[str]] = json.loads(source.read_text("utf-8"))
     return content
+
+
+def test_characters_are_printable_that_both_fonts_draw() -> None:
+    regular, bold = report_fonts()
+    drawn = regular.face.charToGlyph.keys() & bold.face.charToGlyph.keys()
+    assert printable_characters() == set(map(chr, drawn))
+    assert printable_characters() >= set("髙𠮷①ー€")
 
 
 def test_vocabularies_fit_a_subset_and_have_glyphs() -> None:

@@ -27,9 +27,10 @@ from reports_pipeline.accounting.reports import (
     StatementKind,
     TenantReports,
 )
-from reports_pipeline.documents.bundle import Document, render_pdfs, render_workbooks
+from reports_pipeline.documents.bundle import render_pdfs, render_workbooks
 from reports_pipeline.documents.catalogs import catalog
 from reports_pipeline.documents.content.contents import editions, pdf_reports, workbook_reports
+from reports_pipeline.documents.document import Document
 from reports_pipeline.documents.tables import ColumnKind, Ratio, Report
 from tests.documents.printed_pages import (
     PrintedPage,

@@ -6,6 +6,7 @@ from __future__ import annotations
 import contextlib
 import os
 import random
+import re
 import signal
 import subprocess
 import sys
@@ -21,21 +22,14 @@ import yaml  # type: ignore[import-untyped]
 from reports_pipeline.local import DEFINITIONS
 from tests.end_to_end.system import free_port
 
-Victim = Literal["run worker", "code server", "daemon"]
+Victim = Literal["run worker", "run server", "code server", "daemon"]
 
 # What an operator waits minutes for.
-_SOONER = {
-    "run_monitoring": {
-        "poll_interval_seconds": 2,
-        "start_timeout_seconds": 25,
-        "max_runtime_seconds": 30,
-    },
-    "run_coordinator": {"user_code_failure_retry_delay": 2},
-}
+_SOONER = {"poll_interval_seconds": 2, "start_timeout_seconds": 25}
 
 
 class Services:
-    """The daemon, and a code server with the run workers that it starts."""
+    """A code server, and the daemon with the run server that it starts, and that one's workers."""
 
     def __init__(self, folder: Path, variables: Mapping[str, str]) -> None:
         """`folder` is for the instance and the logs; `variables` are those of Dagster's programs,
@@ -65,23 +59,24 @@ class Services:
         )
 
     def kill(self, victim: Victim, dice: random.Random) -> int | None:
-        """Kill one of them, of several run workers any; returns its process id, or None if no run
-        worker is there."""
+        """Kill one of them, of several run workers or servers any; returns its process id, or None
+        if there is none."""
         if victim == "daemon":
             return self._daemon.kill()
         if victim == "code server":
             return self._code_server.kill()
-        workers = self.workers()
-        dice.shuffle(workers)
-        for worker in workers:
+        processes = self.workers() if victim == "run worker" else self._daemon.named("run_server")
+        dice.shuffle(processes)
+        for process in processes:
             with contextlib.suppress(ProcessLookupError):  # it ended meanwhile
-                os.kill(worker, signal.SIGKILL)
-                return worker
+                os.kill(process, signal.SIGKILL)
+                return process
         return None
 
     def workers(self) -> list[int]:
-        """The process ids of those that execute runs, also where their code server was killed."""
-        return self._code_server.workers()
+        """The process ids of those that execute runs, also where those that started them were
+        killed."""
+        return self._daemon.named("run_worker")
 
     def end(self) -> None:
         self._daemon.end()
@@ -127,17 +122,16 @@ class _Service:
         self._start()
         return process.pid
 
-    def workers(self) -> list[int]:
+    def named(self, name: str) -> list[int]:
+        """The process ids of those that the service started, or a killed one, by what they call
+        themselves."""
         sessions = {process.pid for process in self._started}
         found = []
         for process in Path("/proc").glob("[0-9]*"):
             with contextlib.suppress(OSError):  # it ended meanwhile
-                state, _, _, session = (process / "stat").read_text().rpartition(")")[2].split()[:4]
-                if (
-                    int(session) in sessions
-                    and state != "Z"
-                    and b"--multiprocessing-fork" in (process / "cmdline").read_bytes()
-                ):
+                _, process_name, rest = re.split(r" \((.*)\) ", (process / "stat").read_text())
+                state, _, _, session, *_ = rest.split()
+                if process_name == name and int(session) in sessions and state != "Z":
                     found.append(int(process.name))
         return sorted(found)
 
@@ -163,7 +157,6 @@ def wait_until(is_so: Callable[[], bool], what: str, seconds: float) -> None:
 
 def _instance_settings() -> str:
     settings = yaml.safe_load(files("reports_pipeline").joinpath("local_dagster.yaml").read_bytes())
-    settings["run_monitoring"] |= _SOONER["run_monitoring"]
-    settings["run_coordinator"]["config"] |= _SOONER["run_coordinator"]
+    settings["run_monitoring"] |= _SOONER
     text: str = yaml.safe_dump(settings)
     return text

@@ -13,8 +13,8 @@ import pytest
 
 from reports_pipeline.accounting.money import from_minor_units
 from reports_pipeline.accounting.reports import Company, LineKind, StatementKind, TenantReports
-from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.content.contents import pdf_reports
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.formats import amount_format
 from tests.end_to_end.stored import attachments, read_mail, stored_reports
 from tests.end_to_end.system import MONTH, System, new_system

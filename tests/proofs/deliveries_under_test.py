@@ -12,7 +12,6 @@ import signal
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from email.message import EmailMessage
 from typing import Any
 
 import psycopg
@@ -32,6 +31,7 @@ from reports_pipeline.delivery.errors import (
     ThrottledError,
 )
 from reports_pipeline.delivery.messages import Envelope, MailSettings
+from reports_pipeline.delivery.mime import Mail
 from reports_pipeline.delivery.states import MAYBE_SENT, SENT, DeliveryState
 from resources.delivery_decisions import DeliveryDecisions
 from resources.delivery_register import PostgresDeliveryRegister
@@ -69,8 +69,8 @@ class _WatchedMailer(Mailer):
     def __init__(self, mailer: Mailer, hook: Hook) -> None:
         self._post = _watched(mailer.post, "post", hook)
 
-    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
-        provider_id: str = self._post(message, envelope=envelope)
+    def post(self, mail: Mail, *, envelope: Envelope) -> str:
+        provider_id: str = self._post(mail, envelope=envelope)
         return provider_id
 
 

@@ -12,7 +12,7 @@ from pypdf import PdfReader
 
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.branding_cli import branding_commands
-from reports_pipeline.documents.bundle import PDF_NAMES, WORKBOOK_NAMES
+from reports_pipeline.documents.document import PDF_NAMES, WORKBOOK_NAMES
 from reports_pipeline.documents.logos import MOST_UPLOADED_BYTES, read_logo
 from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.operator_name import operator_name

@@ -19,7 +19,7 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailure
 from reports_pipeline.cli import main
 from reports_pipeline.tokyo import this_month
 from resources.database import create_database
-from resources.launches import Launches
+from resources.launches import Launch, Launches
 from resources.stage_outcomes import StageOutcomes
 from tests.sample_ledgers import APRIL, TENANTS, sample_database
 
@@ -186,7 +186,7 @@ def test_without_a_daemon_the_launch_is_written_down_and_the_error_says_so(
     assert said == (
         f"{launch.launch_id}: 3 tenants in 2 runs\n"
         f"Error: {launch.launch_id} is written down. No Dagster daemon is running, so nothing "
-        "will start the runs: start `reports dev`.\n"
+        "will start the runs: start `reports dev`, or on AWS the service `daemon`.\n"
     )
 
 
@@ -207,13 +207,12 @@ def test_whether_all_tenants_are_verified_is_written_down(sample_url: str) -> No
 
 @pytest.fixture
 def outcomes(sample_url: str) -> StageOutcomes:
-    """t0001 is through; t0002 has an unbalanced ledger, t0003 nobody to mail to; the rest wait."""
+    """t0002 has an unbalanced ledger, t0003 nobody to mail to; nobody asked for the rest."""
     outcomes = StageOutcomes(sample_url)
     unbalanced = TenantFailure("t0002", FailureCode.LEDGER_IMBALANCE, {"difference": 3})
-    sound = dict.fromkeys(["t0001", "t0003"], "extract.arrow")
-    outcomes.record("ledger_extracts", APRIL, "run", sound, [unbalanced])
+    outcomes.record("ledger_extracts", APRIL, "run", {"t0003": "extract.arrow"}, [unbalanced])
     nobody = TenantFailure("t0003", FailureCode.NO_RECIPIENT)
-    outcomes.record("report_deliveries", APRIL, "run", {"t0001": "id"}, [nobody])
+    outcomes.record("report_deliveries", APRIL, "run", {}, [nobody])
     return outcomes
 
 
@@ -222,6 +221,32 @@ def test_the_failed_tenants_are_launched_again(sample_url: str) -> None:
     refused("backfill", "--month", "2025-04", "--failed")
     [launch] = Launches(sample_url).unlaunched()
     assert launch.batches == (("t0002", "t0003"),)
+
+
+@pytest.mark.usefixtures("outcomes")
+def test_so_are_those_whose_run_died_before_it_left_anything(sample_url: str) -> None:
+    launches = Launches(sample_url)
+    launches.request(Launch("backfill-1", APRIL, (("t0004", "t0005"),)), requested_by="sato")
+    launches.mark_launched(["backfill-1"])
+    refused("backfill", "--month", "2025-04", "--failed")
+    [launch] = launches.unlaunched()
+    assert sorted(t for batch in launch.batches for t in batch) == [
+        "t0002",
+        "t0003",
+        "t0004",
+        "t0005",
+    ]
+
+
+@pytest.mark.usefixtures("outcomes")
+def test_who_is_asked_for_already_is_not_launched_beside_it(sample_url: str) -> None:
+    refused("backfill", "--month", "2025-04", "--failed")
+    result = reports("backfill", "--month", "2025-04", "--failed")
+    assert (result.exit_code, result.output) == (
+        0,
+        "left alone, a run of them is under way: t0002, t0003\n2025-04: no tenant to launch.\n",
+    )
+    assert len(Launches(sample_url).unlaunched()) == 1
 
 
 @pytest.mark.usefixtures("outcomes")

@@ -2,23 +2,31 @@
 
 from __future__ import annotations
 
+import datetime
 from pathlib import Path
 
+import psycopg
 import pytest
 
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.environments import LocalEnvironment, SettingError, Settings
+from reports_pipeline.environments import (
+    AwsEnvironment,
+    AwsSettings,
+    LocalEnvironment,
+    SettingError,
+    Settings,
+    current_environment,
+)
 from resources.budgets import Budget
+from resources.database import OutdatedSchemaError, create_database, upgrade_schema
 from resources.document_store import LocalDocumentStore
+from resources.feedback_queue import SqsFeedbackQueue
 from resources.mailer import Mailer, OutboxMailer
+from resources.s3_document_store import S3DocumentStore
 from resources.ses_mailer import SesMailer
 from resources.smtp_mailer import SmtpMailer
-
-# Needed where mails go to companies.
-SENDING = {
-    "REPORTS_SUPPORT_ADDRESS": "help@financeflow.example",
-    "REPORTS_PREFERENCES_URL": "https://financeflow.example/mails",
-}
+from resources.sns_notifier import SnsNotifier
+from tests.reports_pipeline.aws_variables import ON_AWS, SENDING
 
 
 def settings(**variables: str) -> Settings:
@@ -28,17 +36,21 @@ def settings(**variables: str) -> Settings:
 def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(tmp_path)
     assert settings() == Settings(
+        aws=None,
         home=tmp_path / "var",
         database_url=None,
         ledger_url=None,
         dagster_url=None,
         first_month=None,
-        tenants_per_run=100,
+        tenants_per_run=500,
+        concurrent_runs=2,
         tenant_budget=Budget(seconds=120, megabytes=1000),
-        verified_tenants_per_run=1,
+        verified_tenants_per_run=5,
         document_links="http://127.0.0.1:3001",
+        document_port=3001,
         shared_links="http://127.0.0.1:3002",
         shared_port=3002,
+        listen="127.0.0.1",
         link_secret=None,
         mail_from="FinanceFlow <reports@financeflow.example>",
         support_address="support@financeflow.example",
@@ -57,8 +69,9 @@ def test_everything_has_a_default(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
 def test_an_empty_variable_is_as_good_as_none() -> None:
     names = [
         "ENVIRONMENT", "HOME", "DATABASE_URL", "LEDGER_URL", "DAGSTER_URL", "FIRST_MONTH",
-        "TENANTS_PER_RUN", "TENANT_SECONDS", "TENANT_MEGABYTES", "VERIFIED_TENANTS_PER_RUN",
-        "DOCUMENT_LINKS", "SHARED_LINKS", "SHARED_PORT", "LINK_SECRET",
+        "TENANTS_PER_RUN", "CONCURRENT_RUNS",
+        "TENANT_SECONDS", "TENANT_MEGABYTES", "VERIFIED_TENANTS_PER_RUN",
+        "DOCUMENT_LINKS", "DOCUMENT_PORT", "SHARED_LINKS", "SHARED_PORT", "LISTEN", "LINK_SECRET",
         "MAIL_FROM", "SUPPORT_ADDRESS", "PREFERENCES_URL", "MAIL_TEMPLATES",
         "MAILER", "FEEDBACK_QUEUE", "MAILS_PER_SECOND", "CANARY_TENANTS", "CANARY_MINUTES",
         "SWEEP_ATTEMPTS", "EVENT_MONTHS",
@@ -75,12 +88,15 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         REPORTS_DAGSTER_URL="postgresql+psycopg2://register/dagster",
         REPORTS_FIRST_MONTH="2024-12",
         REPORTS_TENANTS_PER_RUN="250",
+        REPORTS_CONCURRENT_RUNS="8",
         REPORTS_TENANT_SECONDS="30",
         REPORTS_TENANT_MEGABYTES="400",
         REPORTS_VERIFIED_TENANTS_PER_RUN="0",
         REPORTS_DOCUMENT_LINKS="https://documents.financeflow.example/files",
         REPORTS_SHARED_LINKS="https://reports.financeflow.example/files",
+        REPORTS_DOCUMENT_PORT="8101",
         REPORTS_SHARED_PORT="8102",
+        REPORTS_LISTEN="0.0.0.0",  # noqa: S104
         REPORTS_LINK_SECRET="s" * 32,
         REPORTS_MAIL_FROM="月次レポート <reports@financeflow.example>",
         REPORTS_SUPPORT_ADDRESS="help@financeflow.example",
@@ -94,17 +110,21 @@ def test_every_setting_is_read_from_its_variable(tmp_path: Path) -> None:
         REPORTS_SWEEP_ATTEMPTS="8",
         REPORTS_EVENT_MONTHS="24",
     ) == Settings(
+        aws=None,
         home=tmp_path,
         database_url="postgresql://register/reports",
         ledger_url="postgresql://replica/ledger",
         dagster_url="postgresql+psycopg2://register/dagster",
         first_month=Month(2024, 12),
         tenants_per_run=250,
+        concurrent_runs=8,
         tenant_budget=Budget(seconds=30, megabytes=400),
         verified_tenants_per_run=0,
         document_links="https://documents.financeflow.example/files",
+        document_port=8101,
         shared_links="https://reports.financeflow.example/files",
         shared_port=8102,
+        listen="0.0.0.0",  # noqa: S104
         link_secret="s" * 32,
         mail_from="月次レポート <reports@financeflow.example>",
         support_address="help@financeflow.example",
@@ -135,6 +155,7 @@ def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPa
         ("REPORTS_TENANTS_PER_RUN", "-5"),
         ("REPORTS_TENANTS_PER_RUN", "1.5"),
         ("REPORTS_TENANTS_PER_RUN", "many"),
+        ("REPORTS_CONCURRENT_RUNS", "0"),
         ("REPORTS_TENANT_SECONDS", "0"),
         ("REPORTS_TENANT_MEGABYTES", "100"),
         ("REPORTS_VERIFIED_TENANTS_PER_RUN", "-1"),
@@ -157,6 +178,8 @@ def test_the_process_environment_is_read_when_asked(monkeypatch: pytest.MonkeyPa
         ("REPORTS_SHARED_LINKS", "https://reports.example/a b"),
         ("REPORTS_SHARED_PORT", "0"),
         ("REPORTS_SHARED_PORT", "3001"),
+        ("REPORTS_DOCUMENT_PORT", "0"),
+        ("REPORTS_LISTEN", "everywhere"),
         ("REPORTS_SUPPORT_ADDRESS", "support"),
         ("REPORTS_SUPPORT_ADDRESS", "FinanceFlow <support@financeflow.example>"),
         ("REPORTS_PREFERENCES_URL", "settings"),
@@ -284,3 +307,71 @@ def test_a_mailer_that_cannot_be_is_refused_without_its_password(mailer: str) ->
         settings(REPORTS_MAILER=mailer)
     assert "secret" not in str(raised.value)
     assert "secret" not in repr(settings(REPORTS_MAILER="smtp://me:secret@relay", **SENDING))
+
+
+def test_the_environment_is_the_one_that_is_named() -> None:
+    assert isinstance(current_environment({}), LocalEnvironment)
+    environment = current_environment(ON_AWS | {"REPORTS_DOCUMENTS_KEY": "alias/documents"})
+    assert isinstance(environment, AwsEnvironment)
+    assert environment.settings.aws == AwsSettings(
+        documents_bucket="financeflow-documents",
+        documents_key="alias/documents",
+        notice_topic="arn:aws:sns:ap-northeast-1:123456789012:notices",
+    )
+
+
+def test_all_that_is_missing_on_aws_is_named_at_once() -> None:
+    with pytest.raises(SettingError) as raised:
+        settings(REPORTS_ENVIRONMENT="aws")
+    assert str(raised.value) == (
+        ", ".join(sorted(ON_AWS.keys() - {"REPORTS_ENVIRONMENT"}, key=str(raised.value).index))
+        + ": must be set, since REPORTS_ENVIRONMENT is aws"
+    )
+    for name in ON_AWS.keys() - {"REPORTS_ENVIRONMENT"}:
+        with pytest.raises(SettingError, match=f"^{name}: must be set"):
+            settings(**ON_AWS | {name: ""})
+
+
+@pytest.mark.parametrize(
+    ("variable", "value"),
+    [
+        ("REPORTS_MAILER", "outbox"),
+        ("REPORTS_MAILER", "ses:"),
+        ("REPORTS_MAILER", "smtps://relay.example"),
+        ("REPORTS_NOTICE_TOPIC", "notices"),
+        ("REPORTS_NOTICE_TOPIC", "arn:aws:sqs:ap-northeast-1:123456789012:notices"),
+        ("REPORTS_LARGE_TASK", "2 vCPU"),
+        ("REPORTS_LINK_SECRET", "short"),
+    ],
+)
+def test_what_cannot_be_used_on_aws_is_refused_by_name(variable: str, value: str) -> None:
+    with pytest.raises(SettingError, match=f"^{variable}: "):
+        settings(**ON_AWS | {variable: value})
+
+
+def test_on_aws_every_role_is_played_by_a_service(database_url: str, aws_credentials: None) -> None:
+    environment = current_environment(ON_AWS | {"REPORTS_DATABASE_URL": database_url})
+    assert isinstance(environment.document_store(), S3DocumentStore)
+    assert isinstance(environment.notifier(), SnsNotifier)
+    assert isinstance(environment.mailer(), SesMailer)
+    assert isinstance(environment.feedback_queue(), SqsFeedbackQueue)
+    share = environment.document_store().share
+    assert share is not None
+    until = datetime.datetime(2026, 11, 8, tzinfo=datetime.UTC)
+    link = share("reports/t0001/2026-10/r1/x.pdf", file_name="x.pdf", until=until)
+    assert link.startswith("https://reports.financeflow.example/reports/t0001/2026-10/r1/x.pdf?")
+    assert environment.ledger_url == "postgresql://replica/ledger"
+
+
+def test_on_aws_a_schema_is_asked_for_and_never_made(postgres_server: str) -> None:
+    """Fifty tasks that start at once leave that to one command."""
+    url = create_database(postgres_server, "unmigrated")
+    environment = current_environment(ON_AWS | {"REPORTS_DATABASE_URL": url})
+    with pytest.raises(OutdatedSchemaError, match=r"'unmigrated' is none.*database upgrade"):
+        environment.launches()
+    upgrade_schema(url)
+    assert environment.launches().unlaunched() == []
+    with psycopg.connect(url) as connection:
+        connection.execute("update reports_schema_version set version_num = '0001'")
+    with pytest.raises(OutdatedSchemaError, match="is 0001, and this release needs 0"):
+        current_environment(ON_AWS | {"REPORTS_DATABASE_URL": url}).launches()

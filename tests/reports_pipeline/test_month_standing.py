@@ -19,6 +19,7 @@ from reports_pipeline.month_standing import (
     month_standings,
     other_standings,
     standing_of,
+    tenants_to_run_again,
 )
 from resources.canaries import Canaries
 from resources.delivery_decisions import DeliveryDecisions, Hold
@@ -27,6 +28,7 @@ from resources.delivery_preferences import DeliveryPreferencesStore
 from resources.departures import Departures
 from resources.launches import SWEEPER, Launch, Launches
 from resources.month_records import MessageRecord, MonthRecords, StageRecord, TenantRecord
+from resources.stage_outcomes import StageOutcomes
 from resources.tenants import CompanyStatus, Tenants
 from tests.delivery.examples import OCTOBER
 from tests.reports_pipeline.opened_month import enter_october, move, open_october
@@ -381,3 +383,58 @@ def test_a_waiver_that_was_taken_back_holds_no_more(url: str) -> None:
     assert standings(url)["t0003"].standing is Standing.FAILED
     decisions.waive(["t0003"], OCTOBER, "やはり解約")
     assert standings(url)["t0003"].standing is Standing.WAIVED
+
+
+def to_run_again(url: str) -> list[str]:
+    months, tenants = DeliveryMonths(url), Tenants(url)
+    departures = Departures(DeliveryPreferencesStore(url), tenants, months, Canaries(url))
+    return tenants_to_run_again(
+        MonthRecords(url), months, tenants, Launches(url), departures, OCTOBER, NOON
+    )
+
+
+def test_whoever_failed_or_whose_run_died_is_run_again(url: str) -> None:
+    with psycopg.connect(url) as connection:
+        connection.execute(
+            """
+            insert into ledger.companies (tenant_id, name, status) values
+                ('t0006', '柏', 'active'), ('t0007', '楓', 'active'), ('t0008', '柳', 'active');
+            insert into reporting.expected_tenants (month, tenant_id)
+            values ('2026-10-01', 't0006');
+            """
+        )
+    # t0007 was asked for by a person; its run died in the first stage, like that of t0006
+    Launches(url).request(Launch("backfill-1", OCTOBER, (("t0007",),)), requested_by="sato")
+    # t0008 was launched from Dagster's pages; its run died in the second stage
+    StageOutcomes(url).record("ledger_extracts", OCTOBER, "run", {"t0008": "a"}, [])
+    # t0001 goes first and may go; t0002 waits for it; nobody ever asked for t0005
+    assert to_run_again(url) == ["t0001", "t0003", "t0006", "t0007", "t0008"]
+
+
+def test_who_waits_for_a_person_or_has_been_dealt_with_is_not_run_again(url: str) -> None:
+    decisions = DeliveryDecisions(url, actor="sato")
+    move(url, "t0001", "UNKNOWN")
+    decisions.waive(["t0003"], OCTOBER, "解約手続き中")
+    assert to_run_again(url) == []
+    decisions.unwaive(["t0003"], OCTOBER, "解約しない")
+    assert to_run_again(url) == ["t0003"]
+    decisions.hold(["t0003"], None, "勘定の誤り")
+    assert to_run_again(url) == []
+    decisions.release(["t0003"], None, "訂正済み")
+    pending = TenantFailure("t0003", FailureCode.CORRECTION_PENDING)
+    StageOutcomes(url).record("ledger_extracts", OCTOBER, "run", {"t0003": "a"}, [])
+    StageOutcomes(url).record(LAST, OCTOBER, "run", {}, [pending])
+    assert to_run_again(url) == []
+    move(url, "t0001", "READY")
+    decisions.waive(["t0001"], OCTOBER, "解約手続き中")
+    assert to_run_again(url) == ["t0002"]  # which waited for the canary
+
+
+def test_whom_the_sweeper_gave_up_is_run_again_whatever_it_waits_for(url: str) -> None:
+    launches = Launches(url)
+    launches.request(Launch("sweep-1", OCTOBER, (("t0001",),)), requested_by=SWEEPER)
+    launches.park(OCTOBER, launches.sweeps(OCTOBER))
+    move(url, "t0001", "UNKNOWN")
+    assert to_run_again(url) == ["t0001", "t0003"]
+    DeliveryDecisions(url, actor="sato").hold(["t0001"], None, "勘定の誤り")
+    assert to_run_again(url) == ["t0003"]

@@ -115,7 +115,7 @@ from reports_pipeline.environments import LocalEnvironment, Settings
 from reports_pipeline.local import dagster_variables
 from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog
-from reports_pipeline.documents.fonts import printable_characters
+from reports_pipeline.documents.glyphs import printable_characters
 
 environment = LocalEnvironment(Settings.from_environment())
 home = Path(dagster_variables(environment)["DAGSTER_HOME"])

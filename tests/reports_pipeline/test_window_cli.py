@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterator
 from pathlib import Path
 from unittest import mock
@@ -11,25 +12,53 @@ import dagster as dg
 import psycopg
 import pytest
 from click.testing import CliRunner, Result
+from dagster._core.definitions.partitions.context import partition_loading_context
+from dagster._core.definitions.selector import (
+    PartitionRangeSelector,
+    PartitionsByAssetSelector,
+    PartitionsSelector,
+)
+from dagster._core.execution.backfill import PartitionBackfill
 
+from reports_pipeline import local
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.build import build_definitions
 from reports_pipeline.cli import main
 from reports_pipeline.environments import LocalEnvironment, Settings
+from reports_pipeline.launching import missing_runs
 from reports_pipeline.tokyo import last_month, this_month
 from reports_pipeline.window_cli import window_commands
+from resources.database import create_database
 from resources.delivery_months import DeliveryMonths
 from resources.hot_window import HotWindow
-from resources.launches import Launches
+from resources.launches import Launch, Launches
 from tests.http_server import QuietHandler, serving
 from tests.reports_pipeline.past_runs import MONTH, instance_with_runs, keys, partition_states
+from tests.reports_pipeline.requested_runs import create_runs
 
 LAST = last_month()
 ROLLING = this_month().plus(-18)
+QUEUED = dg.DagsterRunStatus.QUEUED
+
+
+@pytest.fixture(scope="module")
+def dagster_url(postgres_server: str) -> str:
+    """Dagster's tables, in a database of their own, which are made once."""
+    return create_database(postgres_server, "dagster_of_window")
+
+
+@pytest.fixture(autouse=True)
+def _dagster(dagster_url: str, tmp_path: Path) -> Iterator[None]:
+    """The commands set what Dagster's programs need."""
+    with mock.patch.dict(os.environ, REPORTS_DAGSTER_URL=dagster_url, REPORTS_HOME=str(tmp_path)):
+        yield
 
 
 def environment(url: str, **settings: str) -> LocalEnvironment:
-    return LocalEnvironment(Settings.from_environment({"REPORTS_DATABASE_URL": url, **settings}))
+    given = {name: os.environ[name] for name in ("REPORTS_DAGSTER_URL", "REPORTS_HOME")}
+    return LocalEnvironment(
+        Settings.from_environment({**given, "REPORTS_DATABASE_URL": url, **settings})
+    )
 
 
 def window(url: str, *arguments: str, **settings: str) -> Result:
@@ -121,6 +150,73 @@ def test_a_month_that_is_being_delivered_stays(database_url: str) -> None:
     assert f"{LAST.plus(-1)}: open for delivery" in refusal
     assert f"`reports month close --month {LAST.plus(-1)}`" in refusal
     assert HotWindow(database_url).changes() == []
+
+
+@pytest.fixture
+def dagster_instance(database_url: str) -> Iterator[dg.DagsterInstance]:
+    """That which the commands ask."""
+    with local.dagster_instance(environment(database_url)) as instance:
+        yield instance
+        instance.wipe()
+
+
+def shrink(url: str) -> Result:
+    return window(url, "set", "--first-month", str(LAST), "--reason", "速くしたい")
+
+
+def test_a_month_that_is_asked_for_or_under_way_stays(
+    database_url: str, dagster_instance: dg.DagsterInstance
+) -> None:
+    earlier, launches = LAST.plus(-2), Launches(database_url)
+    launch = Launch("backfill-1", earlier, (("t0001",),))
+    launches.request(launch, requested_by="sato")
+    refusal = said(shrink(database_url), exit_code=1)
+    assert refusal == [
+        f"Error: {earlier}: a launch, backfill or run is under way, and would lose its partitions; "
+        "wait until it has ended, or cancel it in the web UI (Runs)"
+    ]
+    create_runs(dagster_instance, missing_runs(dagster_instance, launch), QUEUED)
+    launches.mark_launched([launch.launch_id])
+    assert said(shrink(database_url), exit_code=1) == refusal
+    [run] = dagster_instance.get_runs()
+    dagster_instance.report_run_canceled(run)
+    assert said(shrink(database_url))[0].startswith(f"{LAST} to {LAST}: 1 months")
+
+
+def test_a_month_of_which_dagsters_pages_asked_for_a_backfill_stays(
+    sample_url: str, dagster_instance: dg.DagsterInstance
+) -> None:
+    earlier = LAST.plus(-1)
+    dagster_instance.add_dynamic_partitions("tenant", ["t0001"])
+    asked = PartitionRangeSelector(start=f"{earlier}|t0001", end=f"{earlier}|t0001")
+    with partition_loading_context(dynamic_partitions_store=dagster_instance):
+        backfill = PartitionBackfill.from_partitions_by_assets(
+            backfill_id="abcdefgh",
+            asset_graph=build_definitions(environment(sample_url)).resolve_asset_graph(),
+            backfill_timestamp=0.0,
+            tags={},
+            dynamic_partitions_store=dagster_instance,
+            partitions_by_assets=[
+                PartitionsByAssetSelector(
+                    asset_key=dg.AssetKey("statements"), partitions=PartitionsSelector([asked])
+                )
+            ],
+            title=None,
+            description=None,
+            run_config=None,
+        )
+    dagster_instance.add_backfill(backfill)
+    [refusal] = said(shrink(sample_url), exit_code=1)
+    assert refusal.startswith(f"Error: {earlier}: a launch, backfill or run is under way")
+
+
+def test_what_is_under_way_of_a_month_that_stays_is_in_nobodys_way(
+    database_url: str, dagster_instance: dg.DagsterInstance
+) -> None:
+    launch = Launch("backfill-1", LAST, (("t0001",),))
+    create_runs(dagster_instance, missing_runs(dagster_instance, launch), QUEUED)
+    Launches(database_url).request(launch, requested_by="sato")
+    said(shrink(database_url))
 
 
 def test_a_setting_that_fixes_it_is_named(database_url: str) -> None:

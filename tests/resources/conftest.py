@@ -3,11 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 
 from resources.delivery_register import PostgresDeliveryRegister
+from tests.faulty_proxy import FaultyProxy, faulty_proxy
+
+if TYPE_CHECKING:
+    from tests.emulators.aws import Aws
 
 
 @pytest.fixture
@@ -29,3 +34,34 @@ def revisions_url(database_url: str) -> str:
 def register(revisions_url: str) -> Iterator[PostgresDeliveryRegister]:
     with PostgresDeliveryRegister(revisions_url, actor="run-1") as register:
         yield register
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    """An account that is empty when the tests of a module begin."""
+    # Most modules here need none, and moto takes seconds to be imported.
+    from tests.emulators.aws import running_aws
+
+    with running_aws() as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def proxy_of_module(aws: Aws) -> Iterator[FaultyProxy]:
+    with faulty_proxy(aws.url) as proxy:
+        yield proxy
+
+
+@pytest.fixture
+def proxy(proxy_of_module: FaultyProxy) -> FaultyProxy:
+    """Before the account; it has seen nothing and is told nothing."""
+    proxy_of_module.requests.clear()
+    proxy_of_module.faults.clear()
+    return proxy_of_module
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> None:
+    """boto3 and the document store try again at once."""
+    monkeypatch.setattr("botocore.retries.standard.ExponentialBackoff.delay_amount", lambda *_: 0)
+    monkeypatch.setattr("resources.s3_document_store._PAUSES_SECONDS", (0, 0, 0))

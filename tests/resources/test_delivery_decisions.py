@@ -1,6 +1,7 @@
 import datetime
 from collections.abc import Callable
 from dataclasses import replace
+from email import message_from_bytes, policy
 
 import psycopg
 import pytest
@@ -19,7 +20,8 @@ from reports_pipeline.delivery.errors import (
     MailRefusedError,
     UnclearOutcomeError,
 )
-from reports_pipeline.delivery.messages import MailSettings
+from reports_pipeline.delivery.messages import Envelope, MailSettings
+from reports_pipeline.delivery.mime import Mail
 from reports_pipeline.delivery.states import DeliveryState
 from resources.delivery_decisions import DeliveryDecisions, Hold
 from resources.delivery_history import delivery_history
@@ -172,9 +174,10 @@ def test_a_mail_is_sent_once_more_because_a_person_said_so(
     class Keeping(ScriptedMailer):
         subjects: list[str] = []
 
-        def post(self, message, *, envelope):  # type: ignore[no-untyped-def]
-            self.subjects.append(str(message["Subject"]))
-            return super().post(message, envelope=envelope)
+        def post(self, mail: Mail, *, envelope: Envelope) -> str:
+            read = message_from_bytes(mail.as_bytes(), policy=policy.default)
+            self.subjects.append(str(read["Subject"]))
+            return super().post(mail, envelope=envelope)
 
     mailer = Keeping()
     send(mailer, delivery(SATO, SUZUKI))

@@ -19,6 +19,7 @@ from reports_pipeline.delivery.errors import (
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope, MailSettings
+from reports_pipeline.delivery.mime import Mail
 from resources.delivery_register import PostgresDeliveryRegister
 from resources.departures import Departure
 from resources.dispatch import deliver
@@ -48,8 +49,8 @@ class ScriptedMailer(Mailer):
         self.answers = list(answers)
         self.posts: list[str] = []
 
-    def post(self, message: EmailMessage, *, envelope: Envelope) -> str:
-        self.posts.append(message["To"].addresses[0].addr_spec)
+    def post(self, mail: Mail, *, envelope: Envelope) -> str:
+        self.posts.append(mail.recipient)
         if self.answers:
             raise self.answers.pop(0)
         return f"id-{envelope.recipient_no}"

@@ -11,9 +11,11 @@ from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.charts import Account
 from reports_pipeline.accounting.journal import EntryKind, EntryStatus, JournalEntry, JournalLine
 from reports_pipeline.accounting.periods import Month
+from resources import journal
 from resources.journal import Journals
 from resources.ledger_imports.chart_files import ImportedAccount
 from resources.ledger_imports.tenant_ledgers import TenantLedger, TenantSettings, import_ledger
+from resources.transient_errors import TRANSIENT_ERRORS
 
 CHART = (
     Account("1110", "現金", AccountClass.CASH_AND_DEPOSITS),
@@ -114,3 +116,19 @@ def test_a_journal_is_longer_than_the_entries_before_a_day_are_many(url: str) ->
     assert not journals.is_longer("aoba", 4, before=FOREVER)
     assert not journals.is_longer("aoba", 3, before=datetime.date(2025, 5, 1))
     assert not journals.is_longer("nobody", 0, before=FOREVER)
+
+
+def test_who_waits_for_a_lock_gives_up_and_may_try_again(
+    url: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(journal, "_SECONDS_FOR_A_LOCK", 0.1)
+    journals = Journals(url)
+    with psycopg.connect(url) as connection:
+        connection.execute("lock table ledger.journal_entries, ledger.accounts")
+        for ask in (
+            lambda: journals.accounts("aoba", Month(2025, 4)),
+            lambda: journals.is_longer("aoba", 1, before=FOREVER),
+            lambda: next(journals.entries("aoba", before=FOREVER)),
+        ):
+            with pytest.raises(TRANSIENT_ERRORS, match="lock timeout"):
+                ask()

@@ -59,6 +59,15 @@ def test_who_asked_and_when_is_kept(launches: Launches, database_url: str) -> No
     assert row == ("yamada", True)
 
 
+def test_whoever_was_asked_for_is_known(launches: Launches) -> None:
+    launches.request(FIRST, requested_by="yamada")
+    launches.request(SECOND, requested_by="yamada")
+    launches.request(Launch("sweep-1", OCTOBER, (("t0001", "t0009"),)), requested_by=SWEEPER)
+    launches.mark_launched(["sweep-1"])
+    assert launches.tenants_of(OCTOBER) == {"t0001", "t0002", "t0003", "t0009"}
+    assert launches.tenants_of(OCTOBER.plus(1)) == set()
+
+
 def test_a_launch_is_written_whole_or_not_at_all(launches: Launches) -> None:
     with pytest.raises(psycopg.errors.CheckViolation):
         launches.request(Launch("backfill-3", OCTOBER, (("t0001",), ())), requested_by="yamada")

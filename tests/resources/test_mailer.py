@@ -8,16 +8,17 @@ import pytest
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.errors import AlreadyPostedError, ThrottledError
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.mime import Mail
 from resources.mailer import OutboxMailer
 
 ENVELOPE = Envelope("t0001", Month(2026, 10), 1, recipient_no=2)
 
 
-def mail(text: str) -> EmailMessage:
+def mail(text: str) -> Mail:
     message = EmailMessage(policy=policy.SMTP)
     message["Subject"] = "月次レポート"
     message.set_content(text)
-    return message
+    return Mail("reports@financeflow.example", "sato@sakura.example", (message.as_bytes(),))
 
 
 def files(folder: Path) -> list[str]:

@@ -14,7 +14,7 @@ import pytest
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.charts import default_chart
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.documents.fonts import printable_characters
+from reports_pipeline.documents.glyphs import printable_characters
 from resources.ledger_loading import TABLES, LedgerTables, load_ledger
 from resources.sample_ledger import SampleScale, lines_per_tenant, sample_ledger, sample_tenant
 from tests.accounting.calendars import Anchor, Calendar

@@ -21,7 +21,9 @@ from reports_pipeline.delivery.errors import (
 )
 from reports_pipeline.delivery.feedback import parse_ses_event
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.mime import Mail
 from resources.ses_mailer import SesMailer, send_rate_of_account, ses_client
+from tests.emulators.aws import Aws
 from tests.send_rates import AtOnce
 from tests.ses_server import FakeSes, Fault, running_ses
 
@@ -43,14 +45,14 @@ def mailer(ses: FakeSes) -> SesMailer:
     )
 
 
-def mail() -> EmailMessage:
+def mail() -> Mail:
     message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
     message["From"] = "経理レポート <reports@financeflow.example>"
     message["To"] = "佐藤 <sato@sakura.example>"
     message["Subject"] = "月次レポート"
     message.set_content("本文\n")
     message.add_attachment(b"%PDF-1.7", maintype="application", subtype="pdf", filename="損益.pdf")
-    return message
+    return Mail("reports@financeflow.example", "sato@sakura.example", (message.as_bytes(),))
 
 
 def test_a_mail_arrives_whole_with_its_identity_in_the_tags(ses: FakeSes) -> None:
@@ -176,3 +178,13 @@ def test_credentials_that_cannot_be_fetched_have_certainly_sent_nothing(ses: Fak
         SesMailer(Client(), AtOnce(), configuration_set="reports").post(mail(), envelope=ENVELOPE)
     with pytest.raises(ThrottledError, match="what may be sent"):
         send_rate_of_account(Client())
+
+
+@pytest.mark.parametrize(
+    ("mails_a_second", "is_sandbox", "rate"), [(14, False, 12.6), (1, True, 0.9)]
+)
+def test_a_tenth_of_what_the_account_may_send_is_left_to_others(
+    aws: Aws, mails_a_second: int, is_sandbox: bool, rate: float
+) -> None:
+    aws.ses.mails_a_second, aws.ses.is_sandbox = mails_a_second, is_sandbox
+    assert send_rate_of_account(ses_client(endpoint_url=aws.url)) == pytest.approx(rate)

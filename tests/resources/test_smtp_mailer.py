@@ -20,19 +20,20 @@ from reports_pipeline.delivery.errors import (
     UnclearOutcomeError,
 )
 from reports_pipeline.delivery.messages import Envelope
+from reports_pipeline.delivery.mime import Mail
 from resources.smtp_mailer import Relay, SmtpMailer
 from tests.send_rates import AtOnce
 
 ENVELOPE = Envelope("t0001", Month(2026, 10), 1, recipient_no=1)
 
 
-def mail() -> EmailMessage:
+def mail() -> Mail:
     message = EmailMessage(policy=policy.SMTP.clone(cte_type="7bit"))
     message["From"] = "経理レポート <reports@financeflow.example>"
     message["To"] = "佐藤 <sato@sakura.example>"
     message["Subject"] = "月次レポート"
     message.set_content("本文\n.\n点だけの行の後\n")
-    return message
+    return Mail("reports@financeflow.example", "sato@sakura.example", (message.as_bytes(),))
 
 
 class Server:

@@ -13,13 +13,8 @@ from reportlab.pdfgen.canvas import Canvas
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.documents.branding import HOUSE_BRANDING, Branding
 from reports_pipeline.documents.catalogs import catalog
-from reports_pipeline.documents.fonts import (
-    REGULAR,
-    Alphabet,
-    DocumentKind,
-    printable_characters,
-    tenant_alphabets,
-)
+from reports_pipeline.documents.fonts import Alphabet, DocumentKind, tenant_alphabets
+from reports_pipeline.documents.glyphs import REGULAR, printable_characters
 from reports_pipeline.documents.pdf import archive
 from reports_pipeline.documents.pdf.head import body_top, draw_foot, draw_head
 from reports_pipeline.documents.pdf.logo import logo_image

@@ -19,7 +19,8 @@ from reportlab.pdfgen.canvas import Canvas
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.documents.branding import Branding, Logo, Template
 from reports_pipeline.documents.content.contents import pdf_reports
-from reports_pipeline.documents.fonts import REGULAR, DocumentKind, tenant_alphabets
+from reports_pipeline.documents.fonts import DocumentKind, tenant_alphabets
+from reports_pipeline.documents.glyphs import REGULAR
 from reports_pipeline.documents.pdf import archive
 from reports_pipeline.documents.pdf.render import render_pdfs
 from reports_pipeline.documents.tables import Report

@@ -18,7 +18,7 @@ from reports_pipeline.accounting.failures import FailureCode, TenantFailureError
 from reports_pipeline.accounting.reports import TenantReports
 from reports_pipeline.documents.content.contents import pdf_reports
 from reports_pipeline.documents.content.layouts import INCOME_STATEMENT, statement_report
-from reports_pipeline.documents.fonts import printable_characters
+from reports_pipeline.documents.glyphs import printable_characters
 from reports_pipeline.documents.pdf.render import render_pdfs
 from reports_pipeline.documents.tables import Report
 from tests.documents.printed_pages import written

@@ -16,6 +16,7 @@ from tests.end_to_end.system import MONTH, System, new_system
 @pytest.fixture(scope="module")
 def system(tmp_path_factory: pytest.TempPathFactory) -> Iterator[System]:
     with new_system(tmp_path_factory.mktemp("selections")) as system:
+        system.variables["REPORTS_TENANTS_PER_RUN"] = "100"
         system.reports(
             "ledger", "sample", "--companies", "600", "--months", "2", "--lines-per-month", "30000",
             "--seed", "5", "--last-month", MONTH,

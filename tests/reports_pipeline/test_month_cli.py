@@ -146,7 +146,7 @@ def test_without_a_daemon_the_launch_is_written_down_and_the_error_says_so(
     )
     assert said(month(url, "open", "--month", "2026-10"), exit_code=1)[-1] == (
         "Error: month-2026-10 is written down. No Dagster daemon is running, so nothing will start "
-        "the runs: start `reports dev`."
+        "the runs: start `reports dev`, or on AWS the service `daemon`."
     )
     assert [launch.launch_id for launch in Launches(url).unlaunched()] == ["month-2026-10"]
 

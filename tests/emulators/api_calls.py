@@ -7,10 +7,10 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, unquote
 
 ACCOUNT = "123456789012"  # moto's
-_SCOPE = re.compile(r"Credential=(?P<key>[^/]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
+_SCOPE = re.compile(r"Credential=(?P<key>[^/=]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 # Operations that IAM knows by another name.
 _ACTIONS = {
     "sqs:DeleteMessageBatch": "sqs:DeleteMessage",
@@ -55,11 +55,13 @@ class Request:
 
     @classmethod
     def of(cls, environ: Mapping[str, Any], body: bytes) -> Request:
-        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION", ""))
+        query = environ.get("QUERY_STRING", "")
+        # In a header, or in a presigned link.
+        scope = _SCOPE.search(environ.get("HTTP_AUTHORIZATION") or unquote(query))
         return cls(
             method=environ["REQUEST_METHOD"],
             path=environ["PATH_INFO"].encode("latin-1").decode(),  # as WSGI has it
-            query=parse_qs(environ.get("QUERY_STRING", ""), keep_blank_values=True),
+            query=parse_qs(query, keep_blank_values=True),
             body=body,
             target=environ.get("HTTP_X_AMZ_TARGET", ""),
             access_key=scope["key"] if scope else "",

@@ -1,0 +1,22 @@
+"""An account in which everything was deployed once for the tests of a module."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+import pytest
+
+from tests.deploy.account import deploy
+from tests.emulators.aws import Aws, running_aws
+from tests.emulators.cloudformation import Stack
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    with running_aws() as aws:
+        yield aws
+
+
+@pytest.fixture(scope="module")
+def stack(aws: Aws) -> Stack:
+    return deploy(aws.client)

@@ -27,6 +27,7 @@ from typing import Any
 
 import dagster as dg
 from dagster import AssetCheckEvaluation, DagsterEventType, OpExecutionContext
+from dagster._core.errors import DagsterExecutionInterruptedError
 from dagster._core.events import (
     AssetMaterializationPlannedData,
     DagsterEvent,
@@ -39,11 +40,13 @@ from dagster._core.storage.tags import (
     ASSET_RESUME_RETRY_TAG,
     RESUME_RETRY_TAG,
 )
+from dagster._utils.interrupts import capture_interrupts, check_captured_interrupt
 
 from assets.partitions import MONTH_DIMENSION, TENANT_DIMENSION, partition_key
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.documents.catalogs import failure_text
+from resources.aws_errors import AwsRefusedError
 from resources.budgets import BudgetExceededError
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
@@ -52,6 +55,11 @@ from resources.transient_errors import TRANSIENT_ERRORS
 Metadata = Mapping[str, dg.MetadataValue]
 
 _PAUSES_SECONDS = (0.2, 1.0, 5.0)
+# Of a stage. As a policy of the op, Dagster would follow it when a run is told to end, too, and
+# start the stage again.
+_RETRIES = dg.RetryPolicy(
+    max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
+)
 # Figures of so many are in memory at once. Starting over costs a stage some 0.1 s of CPU time.
 _TENANTS_AT_ONCE = 250
 # Of lists on a page: an operator needs examples.
@@ -192,17 +200,26 @@ class Stage:
 def for_each_tenant(work: StageWork, make: Callable[[str], Artefact]) -> StageResult:
     """Call `make` for every tenant; what one raises is that tenant's failure alone.
 
-    What may pass by itself is tried again, a few times.
+    What may pass by itself is tried again, a few times. A run that is told to end (SIGTERM, of an
+    operator or of Spot) ends the tenant under way, so that no mail is left half posted.
+
+    Raises:
+        DagsterExecutionInterruptedError: it was told to end, and has not come to all tenants.
     """
     result = StageResult()
-    for tenant_id in work.tenant_ids:
-        try:
-            result.artefacts[tenant_id] = _with_patience(make, tenant_id)
-        except TenantFailureError as error:
-            result.failures.append(error.failure)
-        except Exception as error:
-            work.log.error(f"{tenant_id}: unexpected error\n{traceback.format_exc()}")
-            result.failures.append(_unexpected(tenant_id, error))
+    with capture_interrupts():
+        for tenant_id in work.tenant_ids:
+            if check_captured_interrupt():
+                raise DagsterExecutionInterruptedError
+            try:
+                result.artefacts[tenant_id] = _with_patience(make, tenant_id)
+            except TenantFailureError as error:
+                result.failures.append(error.failure)
+            except Exception as error:
+                work.log.error(f"{tenant_id}: unexpected error\n{traceback.format_exc()}")
+                result.failures.append(_unexpected(tenant_id, error))
+        if check_captured_interrupt():
+            raise DagsterExecutionInterruptedError
     return result
 
 
@@ -292,12 +309,19 @@ def _stage_op(stage: Stage, months: dg.PartitionsDefinition) -> dg.OpDefinition:
             "tenants",
             "tenant_selection",
         },
-        # A database that restarts, say. What is wrong with a tenant is never retried.
-        retry_policy=dg.RetryPolicy(
-            max_retries=3, delay=5, backoff=dg.Backoff.EXPONENTIAL, jitter=dg.Jitter.PLUS_MINUS
-        ),
     )
     def run_stage(context: OpExecutionContext) -> Iterator[Any]:
+        try:
+            yield from work_on(context)
+        except (dg.Failure, dg.DagsterError):
+            raise
+        except Exception as error:
+            # A database that restarts, say. What is wrong with a tenant is never retried.
+            raise dg.RetryRequested(
+                _RETRIES.max_retries, _RETRIES.calculate_delay(context.retry_number + 1)
+            ) from error
+
+    def work_on(context: OpExecutionContext) -> Iterator[Any]:
         failures: list[tuple[Month, TenantFailure]] = []
         if stage.name in context.selected_output_names:
             checks: list[tuple[Month, CheckOutcome]] = []
@@ -405,8 +429,9 @@ def _run_isolated(stage: Stage, work: StageWork, resources: Mapping[str, Any]) -
         raise
     except Exception as error:
         work.log.error(f"{len(work.tenant_ids)} tenants\n{traceback.format_exc()}")
-        if len(work.tenant_ids) == 1:
-            return StageResult(failures=[_unexpected(work.tenant_ids[0], error)])
+        # What AWS refuses it refuses every half.
+        if len(work.tenant_ids) == 1 or isinstance(error, AwsRefusedError):
+            return StageResult(failures=[_unexpected(t, error) for t in work.tenant_ids])
     result = StageResult()
     middle = len(work.tenant_ids) // 2
     for tenant_ids in (work.tenant_ids[:middle], work.tenant_ids[middle:]):

@@ -273,8 +273,7 @@ def _request(
         )
     except InactiveTenantsError as error:
         raise click.ClickException(str(error)) from None
-    count = sum(len(batch) for batch in launch.batches)
-    click.echo(f"{launch.launch_id}: {count} tenants in {len(launch.batches)} runs")
+    click.echo(launch.summary)
     return launch
 
 

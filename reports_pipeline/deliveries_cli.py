@@ -14,6 +14,7 @@ from reports_pipeline.accounting.periods import Month
 from reports_pipeline.command_line import (
     MONTH,
     DecisionGroup,
+    first_named,
     month_option,
     reason_option,
     require_words,
@@ -109,48 +110,77 @@ def show(environment: Environment, month: Month, tenant_id: str) -> None:
 
 @delivery_commands.command()
 @tenants_option
+@click.option("--all", "all_tenants", is_flag=True, help="Every tenant that is not held already.")
 @click.option("--month", type=MONTH, help="The month  [default: every month]")
 @reason_option
 @click.pass_obj
 def hold(
-    environment: Environment, tenants: tuple[str, ...], month: Month | None, reason: str
+    environment: Environment,
+    tenants: tuple[str, ...],
+    all_tenants: bool,
+    month: Month | None,
+    reason: str,
 ) -> None:
     """Let nothing go out to some tenants until they are released; reports are still made."""
-    _require_named(environment, tenants)
-    _decisions(environment).hold(tenants, month, reason)
-    click.echo(f"{month or 'every month'}: held: {', '.join(tenants)}")
+    decisions = _decisions(environment)
+    if all_tenants and not tenants:
+        # Another's hold, and its reason, outlive the end of this one.
+        held = {hold.tenant_id for hold in decisions.holds() if hold.month == month}
+        tenants = tuple(sorted(set(environment.tenants().all_ids()) - held))
+    elif all_tenants:
+        raise click.UsageError("Name tenants with --tenant, or --all.")
+    else:
+        _require_named(environment, tenants)
+    decisions.hold(tenants, month, reason)
+    click.echo(f"{month or 'every month'}: held: {first_named(tenants)}")
 
 
 @delivery_commands.command()
 @tenants_option
+@click.option("--held-for", help="Every tenant that was held with this --reason.")
 @click.option("--month", type=MONTH, help="The month that was held  [default: every month]")
 @reason_option
 @click.pass_obj
 def release(
-    environment: Environment, tenants: tuple[str, ...], month: Month | None, reason: str
+    environment: Environment,
+    tenants: tuple[str, ...],
+    held_for: str | None,
+    month: Month | None,
+    reason: str,
 ) -> None:
     """End a hold. What was held goes out with the tenant's next run."""
-    _require_named(environment, tenants)
     decisions = _decisions(environment)
-    held = {hold.tenant_id for hold in decisions.holds() if hold.month == month}
+    holds = [hold for hold in decisions.holds() if hold.month == month]
+    if held_for is None:
+        _require_named(environment, tenants)
+    elif tenants:
+        raise click.UsageError("Name tenants with --tenant, or a reason with --held-for.")
+    else:
+        tenants = tuple(hold.tenant_id for hold in holds if hold.reason == held_for)
+        if not tenants:
+            raise click.ClickException(f"nobody is held for {held_for!r}")
+    held = {hold.tenant_id for hold in holds}
     which = month or "every month"
     if released := [tenant_id for tenant_id in tenants if tenant_id in held]:
         decisions.release(released, month, reason)
-        click.echo(f"{which}: released: {', '.join(released)}")
+        click.echo(f"{which}: released: {first_named(released)}")
     if others := [tenant_id for tenant_id in tenants if tenant_id not in held]:
-        click.echo(f"{which}: nothing was held: {', '.join(others)}")
+        click.echo(f"{which}: nothing was held: {first_named(others)}")
     still = [
         hold
         for hold in decisions.holds()
         if hold.tenant_id in tenants and (month is None or hold.month in (None, month))
     ]
     if still:
-        holds = ", ".join(f"{hold.tenant_id} ({hold.month or 'every month'})" for hold in still)
-        click.echo(f"another hold is in force: {holds}")
+        named = [f"{hold.tenant_id} ({hold.month or 'every month'})" for hold in still]
+        click.echo(f"another hold is in force: {first_named(named)}")
     # A hold of another month is none of this one.
     kept = {hold.tenant_id for hold in still if month is not None}
-    if going := [tenant_id for tenant_id in released if tenant_id not in kept]:
+    going = [tenant_id for tenant_id in released if tenant_id not in kept]
+    if going and held_for is None:
         _show_next(month, going)
+    elif going:
+        click.echo("What waits goes out within minutes, by the sweeper.")
 
 
 @delivery_commands.command()

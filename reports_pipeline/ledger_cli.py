@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import atexit
 import contextlib
 import dataclasses
 import datetime
 import itertools
 import re
+import shutil
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -49,15 +52,33 @@ from resources.ledger_repairs import (
     refresh_snapshots,
     unmark_closing,
 )
+from resources.s3_files import SCHEME, S3FileError, copy_from_s3, s3_files_client
 from resources.sample_ledger import SampleScale, sample_ledger
 from resources.tenant_calendars import TenantCalendars, TenantMonth
 
 _TENANT_ID = re.compile(r"[a-z0-9]{1,32}")
 _NAMED_ADDRESS = re.compile(r"(?P<name>[^<>]*?)\s*<(?P<email>[^<>]*)>")
 _NO_COPY = "none"
-_FILE = click.Path(exists=True, dir_okay=False, path_type=Path)
 
 _Command = TypeVar("_Command", bound=Callable[..., None])
+
+
+class _LedgerPath(click.Path):
+    """A file or folder of this machine, or in S3, of which the command then reads a copy."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        if isinstance(value, str) and value.startswith(SCHEME):
+            folder = Path(tempfile.mkdtemp(prefix="ledger-"))
+            atexit.register(shutil.rmtree, folder)
+            try:
+                value = copy_from_s3(s3_files_client(), value, folder)
+            except S3FileError as error:
+                self.fail(str(error), param, ctx)
+        return super().convert(value, param, ctx)
+
+
+_FILE = _LedgerPath(exists=True, dir_okay=False, path_type=Path)
+_FOLDER = _LedgerPath(exists=True, file_okay=False, path_type=Path)
 
 
 @click.group(cls=LedgerGroup)
@@ -111,7 +132,8 @@ def sample(
 
 @ledger.group(name="import")
 def import_group() -> None:
-    """Import one tenant's ledger from files; faulty files change nothing."""
+    """Import one tenant's ledger from files, here or in S3 (s3://bucket/key, copied with all that
+    lies beside it); faulty files change nothing."""
 
 
 class _ClosingDay(click.ParamType[int]):
@@ -221,7 +243,7 @@ def _tenant_options(command: _Command) -> _Command:
 
 
 @import_group.command(name="csv")
-@click.argument("folder", type=click.Path(exists=True, file_okay=False, path_type=Path))
+@click.argument("folder", type=_FOLDER)
 @_tenant_options
 @click.pass_obj
 def import_csv(environment: Environment, /, folder: Path, **options: Any) -> None:

@@ -88,7 +88,7 @@ def open_command(environment: Environment, month: Month) -> None:
                 f"{launch.launch_id} was launched before, without {first_named(launched)}; "
                 f"`{backfill_command(month, launched)}` launches them"
             )
-        click.echo(f"{launch.launch_id}: {len(launched)} tenants in {len(launch.batches)} runs")
+        click.echo(launch.summary)
         try:
             require_daemon(instance)
         except LaunchStalledError as error:

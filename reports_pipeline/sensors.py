@@ -13,6 +13,7 @@ from reports_pipeline.delivery.feedback import (
     Feedback,
     FeedbackError,
     FeedbackKind,
+    is_greeting,
     parse_ses_event,
 )
 from reports_pipeline.documents.catalogs import LANGUAGES, catalog
@@ -156,6 +157,9 @@ def delivery_feedback_sensor(
     while time.monotonic() < stop and (events := feedback_queue.receive()):
         settled = []
         for event in events:
+            if is_greeting(event.text):
+                settled.append(event)
+                continue
             try:
                 feedback = parse_ses_event(event.text)
                 is_ours = delivery_register.record(feedback)

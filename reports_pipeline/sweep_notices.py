@@ -23,6 +23,19 @@ def month_not_opened_notice(month: Month) -> Notice:
     return _notice(f"month-not-opened_{month}", Severity.ERROR, "month_not_opened", month)
 
 
+def month_late_notice(month: Month, late: Sequence[TenantStanding], expected: int) -> Notice:
+    """Told once a month: hours after it was opened, these of all `expected` tenants lack it."""
+    notice = _notice(
+        f"month-late_{month}",
+        Severity.ERROR,
+        "month_late",
+        month,
+        count=len(late),
+        expected=expected,
+    )
+    return _listing(notice, _standing_lines(late))
+
+
 def unknown_notice(month: Month, mails: Sequence[UnknownMail]) -> Notice:
     """Of mails, at least one, of which nobody knows whether they went out. It names no address:
     that is personal data, which the register keeps."""

@@ -31,6 +31,7 @@ from reports_pipeline.month_standing import (
 )
 from reports_pipeline.sweep_notices import (
     canaries_notice,
+    month_late_notice,
     month_not_opened_notice,
     parked_notice,
     unknown_notice,
@@ -50,6 +51,8 @@ TICK = datetime.timedelta(minutes=5)
 # By then the runs of a month that was just opened exist.
 _HEAD_START = 2 * TICK
 _LATEST_OPENING = datetime.time(2)
+# From the opening on: a month that is opened at 01:00 is late at 09:00, when offices open.
+_LATE_AFTER = datetime.timedelta(hours=8)
 
 _UNFINISHED = frozenset({Standing.WAITING, Standing.UNKNOWN, Standing.FAILED, Standing.NOT_STARTED})
 # What may be gone when the same is tried again: whatever broke, a stage whose run died before it,
@@ -97,6 +100,7 @@ class _Sight:
 
     month: Month
     now: datetime.datetime
+    is_late: bool  # it is open, and everybody should be done by now
     expected: frozenset[str]
     lost: frozenset[str]
     records: Mapping[str, TenantRecord]
@@ -125,18 +129,26 @@ class Sweeper:
         self, instance: dg.DagsterInstance, now: datetime.datetime, log: logging.Logger
     ) -> list[Sweep]:
         """Take mails from dead processes, and sweep every month that is open or has mails that
-        wait; the newest open one first. What cannot be done is logged, and stops nothing else."""
-        with _logged(log, "what dead processes held was not taken from them"):
+        wait; the newest open one first. What cannot be done stops nothing else.
+
+        Raises:
+            ExceptionGroup: something could not be done; all else was.
+        """
+        errors: list[Exception] = []
+        with _held_back(errors, "what dead processes held was not taken from them"):
             if freed := self.register.free_expired():
                 log.info(f"{len(freed)} mails taken from dead processes")
-        with _logged(log, "mails of unknown fate were not told of"):
+        with _held_back(errors, "mails of unknown fate were not told of"):
             self._tell_unknown()
         done = []
         for month in self._months():
-            with _logged(log, f"{month} was not swept"):
+            with _held_back(errors, f"{month} was not swept"):
                 done.append(self.sweep_month(instance, month, now))
-        with _logged(log, "whether the last month was opened is not known"):
+        with _held_back(errors, "whether the last month was opened is not known"):
             self._tell_if_not_opened(now)
+        if errors:
+            log.info("\n".join(map(str, done)))
+            raise ExceptionGroup("not all was swept", errors)
         return done
 
     def sweep_month(
@@ -171,6 +183,7 @@ class Sweeper:
         self._park(sight, {t: spent[t] for t in sweep.parked})
         on_their_way = under_way | (set(wanted) - set(spent))
         self._tell_of_canaries(sight, departures, on_their_way)
+        self._tell_if_late(sight, departures)
         return sweep
 
     def _months(self) -> list[Month]:
@@ -182,7 +195,7 @@ class Sweeper:
     def _look(self, month: Month, under_way: Collection[str], now: datetime.datetime) -> _Sight:
         found = self.months.find(month)
         is_open = found is not None and found.closed_at is None
-        is_late = is_open and found is not None and found.opened_at + _HEAD_START <= now
+        since_opening = now - found.opened_at if found is not None else datetime.timedelta()
         expected = frozenset(self.months.expected(month) if is_open else [])
         seen = sorted(
             {*expected, *self.months.canaries(month), *self.records.with_open_mails(month)}
@@ -192,8 +205,9 @@ class Sweeper:
         return _Sight(
             month,
             now,
+            is_open and since_opening >= _LATE_AFTER,
             expected,
-            lost=expected if is_late else frozenset(),
+            lost=expected if since_opening >= _HEAD_START else frozenset(),
             records=records,
             standings={t: standing_of(record, statuses[t]) for t, record in records.items()},
             idle=[t for t in seen if statuses[t] is CompanyStatus.ACTIVE and t not in under_way],
@@ -296,6 +310,20 @@ class Sweeper:
         if stuck:
             self.notifier.notify(canaries_notice(sight.month, stuck, len(waiting)))
 
+    def _tell_if_late(self, sight: _Sight, departures: Mapping[str, Departure]) -> None:
+        """Tell if somebody expected lacks the month whose mails do not wait for a time of its own,
+        or for a person who holds them."""
+        if not sight.is_late:
+            return
+        late = [
+            sight.standings[tenant_id]
+            for tenant_id in sorted(sight.expected)
+            if sight.standings[tenant_id].standing in _UNFINISHED
+            and not (tenant_id in departures and departures[tenant_id].at > sight.now)
+        ]
+        if late:
+            self.notifier.notify(month_late_notice(sight.month, late, len(sight.expected)))
+
     def _tell_if_not_opened(self, now: datetime.datetime) -> None:
         in_tokyo = now.astimezone(TOKYO)
         month = Month.of(in_tokyo.date()).plus(-1)
@@ -307,12 +335,13 @@ class Sweeper:
 
 
 @contextlib.contextmanager
-def _logged(log: logging.Logger, what: str) -> Iterator[None]:
-    """Whatever goes wrong is logged as `what`, and goes no further."""
+def _held_back(errors: list[Exception], what: str) -> Iterator[None]:
+    """Whatever goes wrong is put to the others, with `what` it means, and goes no further."""
     try:
         yield
-    except Exception:
-        log.exception(what)
+    except Exception as error:
+        error.add_note(what)
+        errors.append(error)
 
 
 def _broken(sight: _Sight) -> set[str]:

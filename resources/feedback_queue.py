@@ -50,11 +50,9 @@ class SqsClient(Protocol):
     def delete_message_batch(self, **request: Any) -> Any: ...
 
 
-def sqs_client(*, region: str | None = None, endpoint_url: str | None = None) -> SqsClient:
+def sqs_client() -> SqsClient:
     client: SqsClient = boto3.client(
         "sqs",
-        region_name=region,
-        endpoint_url=endpoint_url,
         # What is received again or settled again does no harm.
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 5},

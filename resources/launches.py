@@ -29,6 +29,16 @@ class Launch:
     verify_all: bool = False
     deliveries_only: bool = False
 
+    @property
+    def summary(self) -> str:
+        """For operators: `month-2026-10: 300 tenants in 3 runs`."""
+        tenants, runs = sum(map(len, self.batches)), len(self.batches)
+        return f"{self.launch_id}: {_counted(tenants, 'tenant')} in {_counted(runs, 'run')}"
+
+
+def _counted(number: int, noun: str) -> str:
+    return f"{number} {noun}" if number == 1 else f"{number} {noun}s"
+
 
 @dataclass(frozen=True, slots=True)
 class Sweeps:

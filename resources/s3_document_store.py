@@ -49,12 +49,10 @@ class S3Client(Protocol):
     def generate_presigned_url(self, operation: str, /, **request: Any) -> str: ...
 
 
-def s3_client(*, region: str | None = None, endpoint_url: str | None = None) -> S3Client:
+def s3_client() -> S3Client:
     """A client that tries again: what is stored is stored once, however often it is sent."""
     client: S3Client = boto3.client(
         "s3",
-        region_name=region,
-        endpoint_url=endpoint_url,
         config=Config(
             # links with another signature are of no use with files under a KMS key
             signature_version="s3v4",

@@ -54,15 +54,11 @@ class SesClient(Protocol):
     def get_account(self) -> Any: ...
 
 
-def ses_client(
-    *, region: str | None = None, endpoint_url: str | None = None, read_timeout: float = 60
-) -> SesClient:
+def ses_client(*, read_timeout: float = 60) -> SesClient:
     """A client that posts once: by default boto3 posts again after a time-out or a 500, and SES,
     which knows no idempotency key, would send another mail."""
     client: SesClient = boto3.client(
         "sesv2",
-        region_name=region,
-        endpoint_url=endpoint_url,
         config=Config(
             retries={"total_max_attempts": 1}, connect_timeout=10, read_timeout=read_timeout
         ),

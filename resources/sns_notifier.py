@@ -27,11 +27,9 @@ class SnsClient(Protocol):
     def publish(self, **request: Any) -> Any: ...
 
 
-def sns_client(*, region: str | None = None, endpoint_url: str | None = None) -> SnsClient:
+def sns_client() -> SnsClient:
     client: SnsClient = boto3.client(
         "sns",
-        region_name=region,
-        endpoint_url=endpoint_url,
         config=Config(
             retries={"mode": "standard", "total_max_attempts": 5},
             connect_timeout=10,

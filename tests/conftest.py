@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterator
+from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
 from hypothesis import settings
 
 from resources.database import create_database, temporary_postgres, upgrade_schema
+
+if TYPE_CHECKING:
+    from tests.emulators.aws import Aws
 
 _numbers = itertools.count(1)
 
@@ -41,3 +45,13 @@ def aws_credentials(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("AWS_ACCESS_KEY_ID", "testing")
     monkeypatch.setenv("AWS_SECRET_ACCESS_KEY", "testing")
     monkeypatch.setenv("AWS_DEFAULT_REGION", "ap-northeast-1")
+
+
+@pytest.fixture(scope="module")
+def aws() -> Iterator[Aws]:
+    """An account that is empty when the tests of a module begin."""
+    # Few modules need one, and moto takes seconds to be imported.
+    from tests.emulators.aws import running_aws
+
+    with running_aws() as aws:
+        yield aws

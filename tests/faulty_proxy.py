@@ -16,7 +16,7 @@ from tests.http_server import QuietHandler, serving
 
 
 @dataclass(frozen=True)
-class Fault:
+class RequestFault:
     """What happens to the next request whose `METHOD /path?query` the pattern `to` finds.
 
     `forwarded`: it is passed on, and its answer is lost. Without a status the connection ends.
@@ -28,9 +28,9 @@ class Fault:
     forwarded: bool = False
 
 
-def s3_error(status: int, code: str, *, to: str = "") -> Fault:
+def s3_error(status: int, code: str, *, to: str = "") -> RequestFault:
     """An error as S3 answers it."""
-    return Fault(to, status, f"<Error><Code>{code}</Code><Message>said so</Message></Error>")
+    return RequestFault(to, status, f"<Error><Code>{code}</Code><Message>said so</Message></Error>")
 
 
 @dataclass(frozen=True)
@@ -47,14 +47,14 @@ class FaultyProxy:
     upstream: str
     url: str = ""
     requests: list[ProxiedRequest] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[RequestFault] = field(default_factory=list)
     lock: threading.Lock = field(default_factory=threading.Lock)
 
     def lines(self, pattern: str = "") -> list[str]:
         """Those of the requests so far that the pattern finds."""
         return [request.line for request in self.requests if re.search(pattern, request.line)]
 
-    def take(self, request: ProxiedRequest) -> Fault | None:
+    def take(self, request: ProxiedRequest) -> RequestFault | None:
         with self.lock:
             self.requests.append(request)
             for fault in self.faults:

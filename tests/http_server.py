@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+POLL_SECONDS = 0.01
+
 
 class QuietHandler(BaseHTTPRequestHandler):
     """Keeps connections open, and logs nothing."""
@@ -24,7 +26,8 @@ def serving(handler: type[QuietHandler]) -> Iterator[str]:
     """The URL of a server on a port of its own of 127.0.0.1."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     server.daemon_threads = True
-    thread = threading.Thread(target=server.serve_forever)
+    # How often it looks whether it is to end; by default each server takes half a second to.
+    thread = threading.Thread(target=server.serve_forever, args=[POLL_SECONDS])
     thread.start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"

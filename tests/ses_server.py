@@ -16,7 +16,7 @@ from typing import Literal, cast
 
 from tests.http_server import QuietHandler, serving
 
-Fault = Literal[
+SesFault = Literal[
     "accept, then hang",
     "accept, then 500",
     "accept, then reset",
@@ -37,7 +37,7 @@ _ERRORS: dict[str, tuple[int, str, str]] = {
     "429": (429, "TooManyRequestsException", "Maximum sending rate exceeded."),
     "rejected": (400, "MessageRejected", "the attachment has a virus"),
     "suppressed": (400, "MessageRejected", "Address is on the suppression list"),
-    "no configuration set": (400, "BadRequestException", "<reports> does not exist"),
+    "no configuration set": (404, "NotFoundException", "<reports> does not exist."),
     "paused": (400, "SendingPausedException", "sending is paused"),
     "sender not verified": (400, "MessageRejected", "Email address is not verified."),
     "expired credentials": (403, "ExpiredTokenException", "the token has expired"),
@@ -61,7 +61,7 @@ class FakeSes:
     url: str = ""
     posts: int = 0
     accepted: list[AcceptedMail] = field(default_factory=list)
-    faults: list[Fault] = field(default_factory=list)
+    faults: list[SesFault] = field(default_factory=list)
     hang_seconds: float = 3
     answer_seconds: float = 0  # how long an answer takes
     lock: threading.Lock = field(default_factory=threading.Lock)

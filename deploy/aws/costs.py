@@ -72,7 +72,8 @@ def standing_dollars() -> dict[str, float]:
         "load balancers": BALANCERS * BALANCER_HOUR * HOURS_A_MONTH,
         "public addresses": ADDRESSES * ADDRESS_HOUR * HOURS_A_MONTH,
         "firewall of links": FIREWALL + FIREWALL_RULE,
-        "key and secrets": KEY + SECRET * (count("AWS::SecretsManager::Secret") + OTHER_SECRETS),
+        "keys and secrets": KEY * count("AWS::KMS::Key")
+        + SECRET * (count("AWS::SecretsManager::Secret") + OTHER_SECRETS),
         "logs, metrics, alarms": LOG_GB * LOG_GB_A_MONTH
         + METRIC * METRICS
         + ALARM * count("AWS::CloudWatch::Alarm"),

@@ -41,8 +41,12 @@ def make_login(administrator: psycopg.Connection, url: URL) -> None:
         # Who makes a database for a role must be one of its members.
         administrator.execute(sql.SQL("grant {} to current_user").format(login))
     if url.password is not None:
+        # The server logs such statements, so it is not shown the password itself.
+        verifier = administrator.pgconn.encrypt_password(
+            url.password.encode(), (url.username or "").encode(), b"scram-sha-256"
+        )
         administrator.execute(
-            sql.SQL("alter role {} password {}").format(login, sql.Literal(url.password))
+            sql.SQL("alter role {} password {}").format(login, sql.Literal(verifier.decode()))
         )
 
 

@@ -13,7 +13,7 @@ from enum import StrEnum
 from typing import Any
 
 from reports_pipeline.delivery.replies import kept_reply
-from reports_pipeline.delivery.states import DeliveryState
+from reports_pipeline.delivery.states import WAITING, DeliveryState
 
 
 class FeedbackKind(StrEnum):
@@ -83,7 +83,7 @@ def moves_of(feedback: Feedback, state: DeliveryState) -> tuple[DeliveryState, .
     a process that died in POSTING, and stops a mail that was taken for one that had not gone out.
     """
     path: list[DeliveryState] = []
-    if state in (DeliveryState.READY, DeliveryState.BLOCKED):
+    if state in WAITING | {DeliveryState.BLOCKED}:
         path.append(DeliveryState.UNKNOWN)
     if path or state in (DeliveryState.UNKNOWN, DeliveryState.POSTING):
         path.append(DeliveryState.ACCEPTED)
@@ -99,8 +99,14 @@ def moves_of(feedback: Feedback, state: DeliveryState) -> tuple[DeliveryState, .
     return tuple(path)
 
 
+def is_greeting(text: str) -> bool:
+    """Whether SES only says that it may write to the topic, which it does once."""
+    return text.strip().startswith("Successfully validated SNS topic for Amazon SES event")
+
+
 def parse_ses_event(text: str) -> Feedback:
-    """An event of a configuration set, as it is or in the envelope of an SNS notification.
+    """An event of a configuration set, as it is or in the envelope of an SNS notification or of
+    EventBridge, which hands old events out again.
 
     Raises:
         FeedbackError: it is none, or not of a mail that carries our tags.
@@ -109,6 +115,8 @@ def parse_ses_event(text: str) -> Feedback:
         event = json.loads(text)
         if isinstance(event, dict) and event.get("Type") == "Notification":
             event = json.loads(event["Message"])
+        elif isinstance(event, dict) and event.get("source") == "aws.ses":
+            event = event["detail"]
         mail = event["mail"]
         tags = mail["tags"]
         kind = event["eventType"]

@@ -30,9 +30,10 @@ class DeliveryState(StrEnum):
 _S = DeliveryState
 
 MOVES: Mapping[DeliveryState, frozenset[DeliveryState]] = {
-    _S.BUILT: frozenset({_S.VERIFIED, _S.BLOCKED, _S.SUPERSEDED}),
-    _S.VERIFIED: frozenset({_S.READY, _S.BLOCKED, _S.SUPERSEDED}),
-    # To UNKNOWN where an event shows that it went out, whatever the provider answered.
+    # To UNKNOWN where an event shows that it went out, whatever the provider answered, or whatever
+    # a database that was restored has forgotten.
+    _S.BUILT: frozenset({_S.VERIFIED, _S.BLOCKED, _S.SUPERSEDED, _S.UNKNOWN}),
+    _S.VERIFIED: frozenset({_S.READY, _S.BLOCKED, _S.SUPERSEDED, _S.UNKNOWN}),
     _S.READY: frozenset({_S.CLAIMED, _S.BLOCKED, _S.SUPERSEDED, _S.UNKNOWN}),
     _S.CLAIMED: frozenset({_S.READY, _S.POSTING, _S.SUPERSEDED}),
     _S.POSTING: frozenset({_S.ACCEPTED, _S.READY, _S.BLOCKED, _S.UNKNOWN}),

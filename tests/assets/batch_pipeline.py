@@ -1,6 +1,7 @@
 """A small pipeline on the tenant-batch mechanism, whose failures a test decides."""
 
 import os
+import signal
 
 import dagster as dg
 
@@ -27,14 +28,18 @@ failing: dict[str, set[str]] = {}
 breaking: set[str] = set()
 # tenant -> how often the first stage is told to come back later
 throttled: dict[str, int] = {}
+# tenants that have begun when the run is told to end, and those of each stage that were ended
+interrupting: set[str] = set()
+made: list[tuple[str, str]] = []
 # (stage, tenants) of every call
 calls: list[tuple[str, list[str]]] = []
 # failing tenants of which the check only warns
 pardoned: set[str] = set()
 # whether the check warns of no tenant in particular
 broken_scales = False
-# tenants whose data makes the second stage fail as a whole
+# tenants whose data makes the second stage fail as a whole, and with what
 clogging: set[str] = set()
+clogs_with: type[Exception] = ValueError
 
 
 class FixedTenants:
@@ -56,6 +61,9 @@ def _work(stage: str, work: StageWork) -> StageResult:
             raise TenantFailureError(
                 TenantFailure(tenant_id, FailureCode.LEDGER_IMBALANCE, details)
             )
+        if tenant_id in interrupting:
+            os.kill(os.getpid(), signal.SIGTERM)
+        made.append((stage, tenant_id))
         return Artefact(f"{stage}/{tenant_id}", {"made_by": dg.MetadataValue.text(stage)})
 
     return for_each_tenant(work, make)
@@ -71,7 +79,8 @@ def grains(work: StageWork) -> StageResult:
 def flour(work: StageWork) -> StageResult:
     """One per month and tenant."""
     if clogged := clogging.intersection(work.tenant_ids):
-        raise ValueError(f"cannot grind {clogged}")
+        calls.append(("flour, clogged", list(work.tenant_ids)))
+        raise clogs_with(f"cannot grind {clogged}")
     result = _work("flour", work)
     result.revisions = dict.fromkeys(work.tenant_ids, 2)
     violations = [

@@ -12,6 +12,7 @@ from dagster._core.event_api import PartitionKeyFilter
 from assets import tenant_batch
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
+from resources.aws_errors import AwsRefusedError
 from tests.assets import batch_pipeline
 
 TENANTS = ["a", "b", "c", "d"]
@@ -191,6 +192,53 @@ def test_what_a_check_found_in_the_halves_of_a_batch_is_added_up(
         "weighed": ["2025-10 a", "2025-10 b", "2025-10 d"],
         "violating_tenants": {"2025-10 b": "grey"},
     }
+
+
+class RestartingDatabase(psycopg.OperationalError):
+    """It is back by the next try."""
+
+    def __init__(self, *_: object) -> None:
+        batch_pipeline.clogging.clear()
+
+
+def test_a_stage_that_something_passing_stopped_is_tried_again(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_batch, "_RETRIES", dg.RetryPolicy(max_retries=1, delay=0))
+    monkeypatch.setattr(batch_pipeline, "clogging", {"c"})
+    monkeypatch.setattr(batch_pipeline, "clogs_with", RestartingDatabase)
+    result = run(instance, WHOLE_RANGE)
+    assert result.success
+    assert [event.step_key for event in result.all_events if event.is_step_up_for_retry] == [
+        "bakery.flour_stage"
+    ]
+    assert materialized(instance, result.run_id, "bread") == set(TENANTS)
+
+
+def test_a_run_that_is_told_to_end_ends_the_tenant_under_way(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_pipeline, "interrupting", {"b"})
+    monkeypatch.setattr(batch_pipeline, "made", [])
+    result = run(instance, WHOLE_RANGE)
+    assert batch_pipeline.made == [("grains", "a"), ("grains", "b")]
+    failed = instance.get_run_by_id(result.run_id)
+    assert failed is not None
+    assert failed.status is dg.DagsterRunStatus.FAILURE
+    # For which Dagster starts a run again, unlike for a step that failed.
+    assert failed.tags["dagster/failure_reason"] == "UNEXPECTED_TERMINATION"
+
+
+def test_what_aws_refuses_a_batch_is_not_asked_again_for_its_halves(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(batch_pipeline, "clogging", {"c"})
+    monkeypatch.setattr(batch_pipeline, "clogs_with", AwsRefusedError)
+    result = run(instance, WHOLE_RANGE)
+    assert {failure["tenant_id"]: failure["code"] for failure in failed_tenants(result)} == (
+        dict.fromkeys(TENANTS, "INTERNAL_ERROR")
+    )
+    assert [tenants for stage, tenants in batch_pipeline.calls if "clogged" in stage] == [TENANTS]
 
 
 def test_a_stage_is_handed_a_large_batch_in_portions(

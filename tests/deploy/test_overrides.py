@@ -19,11 +19,13 @@ from dagster._core.storage.tags import (
 )
 
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.launching import run_requests
+from reports_pipeline.environments import Settings
+from reports_pipeline.launching import ANYWHERE, TaskPlacement, run_requests
 from resources.launches import Launch
 from tests.deploy.account import DEPLOY, variables
 from tests.emulators.aws import REGION, Aws
 from tests.emulators.cloudformation import Stack
+from tests.emulators.ecs_agent import Task
 
 MOST_CHARACTERS = 8_192
 # What a setting or a longer name adds later must still fit.
@@ -51,8 +53,8 @@ def instance(
         yield instance
 
 
-def launched_overrides(instance: dg.DagsterInstance, aws: Aws, tags: dict[str, str]) -> str:
-    """The overrides of the task of a run, as they travel."""
+def launched(instance: dg.DagsterInstance, aws: Aws, request: dg.RunRequest) -> Task:
+    """The task of a run that was asked for."""
     repository = RepositoryPythonOrigin(
         executable_path="/opt/reports/bin/python",
         code_pointer=ModuleCodePointer(
@@ -65,7 +67,8 @@ def launched_overrides(instance: dg.DagsterInstance, aws: Aws, tags: dict[str, s
     run = dg.DagsterRun(
         job_name="__ASSET_JOB",
         run_id=str(uuid.uuid4()),
-        tags=tags,
+        run_config=request.run_config,
+        tags=request.tags,
         job_code_origin=JobPythonOrigin("__ASSET_JOB", repository),
     )
     instance.add_run(run)
@@ -73,35 +76,61 @@ def launched_overrides(instance: dg.DagsterInstance, aws: Aws, tags: dict[str, s
     [task] = [
         task for task in aws.ecs.tasks.values() if task.tags.get("dagster/run_id") == run.run_id
     ]
+    return task
+
+
+def overrides(task: Task) -> str:
+    """As they travel."""
     return json.dumps(task.request["overrides"], separators=(",", ":"))
+
+
+def longest_ids(count: int) -> tuple[str, ...]:
+    return tuple(f"{number:0{LONGEST_TENANT_ID}}" for number in range(count))
+
+
+def requested(
+    *batches: tuple[str, ...], placement: TaskPlacement = ANYWHERE
+) -> list[dg.RunRequest]:
+    return run_requests(Launch("l" * 64, Month(2026, 10), batches, verify_all=True), placement)
 
 
 def test_a_run_of_the_most_tenants_with_the_longest_names_fits(
     instance: dg.DagsterInstance, aws: Aws
 ) -> None:
-    tenants = tuple(f"{number:0{LONGEST_TENANT_ID}}" for number in range(1_000))
-    launch = Launch("l" * 64, Month(2026, 10), (tenants,), verify_all=True)
-    [request] = run_requests(launch)
-    size = {"ecs/cpu": "2048", "ecs/memory": "16384"}
-    overrides = launched_overrides(instance, aws, {**request.tags, **size})
-    assert json.loads(overrides)["cpu"] == "2048"
-    assert len(overrides) <= MOST_CHARACTERS - SPARE_CHARACTERS
+    one, most = (
+        overrides(launched(instance, aws, request))
+        for request in requested(longest_ids(1), longest_ids(1_000))
+    )
+    assert len(most) == len(one) <= MOST_CHARACTERS - SPARE_CHARACTERS
+
+
+def test_only_a_batch_with_a_very_large_company_gets_a_larger_task(
+    instance: dg.DagsterInstance, aws: Aws, stack: Stack
+) -> None:
+    aws_settings = Settings.from_environment(variables(aws.client, stack, "CodeTask")).aws
+    assert aws_settings is not None
+    placement = TaskPlacement(
+        aws_settings.large_task, line_counts=lambda _month, _tenants: {"heavy": 1_000_000}
+    )
+    heavy, usual = (
+        launched(instance, aws, request).request["overrides"]
+        for request in requested(("heavy", "t0001"), ("t0002",), placement=placement)
+    )
+    cpu, memory = stack.parameters["LargeTask"].split(":")
+    assert (heavy["cpu"], heavy["memory"]) == (cpu, memory)
+    assert usual.keys().isdisjoint({"cpu", "memory"})
 
 
 def test_a_range_of_the_web_ui_fits(instance: dg.DagsterInstance, aws: Aws) -> None:
     """Such a run names its tenants in tags."""
     longest = f"2026-10|{'z' * LONGEST_TENANT_ID}"
-    overrides = launched_overrides(
-        instance,
-        aws,
-        {ASSET_PARTITION_RANGE_START_TAG: longest, ASSET_PARTITION_RANGE_END_TAG: longest},
-    )
-    assert len(overrides) <= MOST_CHARACTERS - SPARE_CHARACTERS
+    tags = {ASSET_PARTITION_RANGE_START_TAG: longest, ASSET_PARTITION_RANGE_END_TAG: longest}
+    task = launched(instance, aws, dg.RunRequest(tags=tags))
+    assert len(overrides(task)) <= MOST_CHARACTERS - SPARE_CHARACTERS
 
 
 def test_the_network_is_that_of_runs(instance: dg.DagsterInstance, aws: Aws, stack: Stack) -> None:
-    launched_overrides(instance, aws, {})
-    *_, task = aws.ecs.tasks.values()
+    task = launched(instance, aws, dg.RunRequest())
     network = task.request["networkConfiguration"]["awsvpcConfiguration"]
     assert network["securityGroups"] == [stack.ref("RunGroup")]
     assert network["assignPublicIp"] == "DISABLED"
@@ -110,4 +139,4 @@ def test_the_network_is_that_of_runs(instance: dg.DagsterInstance, aws: Aws, sta
 def test_the_overrides_name_no_place_of_this_machine(
     instance: dg.DagsterInstance, aws: Aws
 ) -> None:
-    assert str(Path.cwd()) not in launched_overrides(instance, aws, {})
+    assert str(Path.cwd()) not in overrides(launched(instance, aws, dg.RunRequest()))

@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from tests.deploy.account import TEMPLATE
+from tests.emulators.bucket_policies import as_list
 from tests.emulators.cloudformation import load_template
 
 Statement = dict[str, Any]
@@ -18,10 +19,6 @@ WITHOUT_RESOURCE = {"ecr:GetAuthorizationToken", "ecs:DescribeTaskDefinition", "
 RESOURCES = load_template(TEMPLATE)["Resources"]
 ROLES = {name for name, made in RESOURCES.items() if made["Type"] == "AWS::IAM::Role"}
 TASK_ROLES = ROLES - {"DatabaseMonitoringRole"}
-
-
-def as_list(part: Any) -> list[Any]:
-    return part if isinstance(part, list) else [part]
 
 
 def statements(role: str) -> Iterator[Statement]:
@@ -67,7 +64,7 @@ def test_who_reaches_documents_reaches_those_of_tenants_only() -> None:
         for role in sorted(ROLES)
     }
     assert {role: reached for role, reached in prefixes.items() if reached} == {
-        "RunRole": ["/intermediates/*", "/reports/*"],
+        "RunRole": ["/imports/*", "/intermediates/*", "/reports/*"],
         "DocumentsRole": ["/reports/*"],
     }
 
@@ -84,11 +81,9 @@ def test_nobody_removes_what_is_stored() -> None:
     assert "s3:PutObject" not in actions("DocumentsRole")
 
 
-def test_nothing_is_stored_over_something_else() -> None:
-    policy = RESOURCES["DocumentBucketPolicy"]["Properties"]["PolicyDocument"]["Statement"]
-    [denied] = [statement for statement in policy if statement["Sid"] == "NothingIsReplaced"]
-    assert (denied["Effect"], denied["Principal"]) == ("Deny", "*")
-    assert denied["Condition"]["Null"] == {"s3:if-none-match": "true"}
+def test_a_ledger_that_is_imported_is_only_read() -> None:
+    [reading] = [s for s in statements("RunRole") if "imports" in json.dumps(s["Resource"])]
+    assert reading["Action"] == "s3:GetObject"
 
 
 def test_roles_are_only_given_to_runs() -> None:
@@ -123,8 +118,47 @@ def test_the_password_of_the_administrator_is_handed_to_the_preparation_only() -
     assert knowing == {"PreparationExecutionRole", "PreparationTask"}
 
 
+def test_what_messages_are_encrypted_with_opens_nothing_else() -> None:
+    """EventBridge may use that key for whoever asks it."""
+    using = {
+        name
+        for name, made in RESOURCES.items()
+        if "MessageKey" in json.dumps(made["Properties"]) and made["Type"] != "AWS::IAM::Role"
+    }
+    assert using == {
+        "MessageKeyAlias", "NoticeTopic", "FeedbackTopic", "FeedbackQueue", "DeadLetterQueue",
+    }  # fmt: skip
+    policy = json.dumps(RESOURCES["Key"]["Properties"]["KeyPolicy"])
+    assert "events.amazonaws.com" not in policy
+
+
+def test_what_the_internet_talks_to_reaches_aws_and_nothing_else() -> None:
+    group = {"Ref": "DocumentsGroup"}
+    [way_out] = RESOURCES["DocumentsGroup"]["Properties"]["SecurityGroupEgress"]
+    assert way_out["FromPort"] == way_out["ToPort"] == 443
+    rules = [made["Properties"] for made in RESOURCES.values() if "SecurityGroup" in made["Type"]]
+    assert not [rule for rule in rules if rule.get("SourceSecurityGroupId") == group]
+    assert not [
+        rule for rule in rules if "DestinationSecurityGroupId" in rule and rule["GroupId"] == group
+    ]
+    assert group not in [
+        rule["SourceSecurityGroupId"]
+        for rule in RESOURCES["DatabaseGroup"]["Properties"]["SecurityGroupIngress"]
+    ]
+
+
+def test_only_daemon_and_web_server_reach_the_code_server() -> None:
+    callers = [
+        made["Properties"]["SourceSecurityGroupId"]
+        for made in RESOURCES.values()
+        if made["Type"] == "AWS::EC2::SecurityGroupIngress"
+        and made["Properties"]["GroupId"] == {"Ref": "CodeGroup"}
+    ]
+    assert callers == [{"Ref": "ControlGroup"}]
+
+
 def test_everybody_is_only_ever_denied() -> None:
-    """Of policies on buckets, queues, topics and the key."""
+    """Of policies on buckets, queues, topics and keys."""
     for name, made in RESOURCES.items():
         for key in ("PolicyDocument", "KeyPolicy"):
             for statement in made.get("Properties", {}).get(key, {}).get("Statement", []):
@@ -134,11 +168,13 @@ def test_everybody_is_only_ever_denied() -> None:
 
 
 def test_services_of_other_accounts_are_refused() -> None:
-    """Amazon's services act for whoever asks them; all but EventBridge say for whom."""
+    """Amazon's services act for whoever asks them; all say for whom, but EventBridge to topics and
+    keys."""
     for name, made in RESOURCES.items():
         for key in ("PolicyDocument", "KeyPolicy"):
             for statement in made.get("Properties", {}).get(key, {}).get("Statement", []):
-                if statement["Principal"] == {"Service": "events.amazonaws.com"}:
+                if statement["Sid"] == "EventBridgeWhichDoesNotSayForWhom":
+                    assert statement["Principal"] == {"Service": "events.amazonaws.com"}
                     assert "Condition" not in statement, name
                 elif statement["Effect"] == "Allow" and "Service" in statement["Principal"]:
                     assert "Condition" in statement, f"{name}: {statement['Sid']}"

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import datetime
+import inspect
+import json
 import re
 import subprocess
 import sys
@@ -12,9 +15,11 @@ from typing import Any
 
 import pytest
 import yaml  # type: ignore[import-untyped]
+from botocore.exceptions import ClientError
 
 from reports_pipeline import environments
 from reports_pipeline.environments import Settings
+from resources.delivery_register import PostgresDeliveryRegister
 from tests.deploy.account import (
     DEPLOY,
     FOUNDATION,
@@ -23,8 +28,10 @@ from tests.deploy.account import (
     task_definition,
     variables,
 )
-from tests.emulators.aws import Aws
+from tests.emulators.api_calls import ACCOUNT
+from tests.emulators.aws import REGION, Aws
 from tests.emulators.cloudformation import Stack, load_template
+from tests.end_to_end.services import wait_until
 
 CHECKOUT = DEPLOY.parents[1]
 
@@ -140,6 +147,27 @@ def test_no_two_daemons() -> None:
     assert daemon["DeploymentConfiguration"]["MaximumPercent"] == 100
 
 
+def test_what_is_kept_does_not_keep_a_first_creation_from_being_repeated() -> None:
+    kept = {
+        made["DeletionPolicy"]
+        for path in (FOUNDATION, TEMPLATE)
+        for made in load_template(path)["Resources"].values()
+        if "DeletionPolicy" in made
+    }
+    assert kept == {"RetainExceptOnCreate", "Snapshot", "Delete"}
+
+
+def test_the_logs_of_databases_end_and_are_encrypted(aws: Aws, stack: Stack) -> None:
+    """RDS makes groups that are not there, which keep everything."""
+    groups = aws.client("logs").describe_log_groups(logGroupNamePrefix="/aws/rds/")["logGroups"]
+    assert {group["logGroupName"]: group["retentionInDays"] for group in groups} == {
+        f"/aws/rds/instance/{stack.ref(instance)}/{log}": 400
+        for instance in ("Database", "LedgerReplica")
+        for log in ("postgresql", "upgrade")
+    }
+    assert all(group["kmsKeyId"] for group in groups)
+
+
 def test_nobody_calls_a_run(aws: Aws, stack: Stack) -> None:
     [group] = aws.client("ec2").describe_security_groups(GroupIds=[stack.ref("RunGroup")])[
         "SecurityGroups"
@@ -159,6 +187,27 @@ def test_documents_keep_their_versions_and_are_never_public(aws: Aws, stack: Sta
     assert encryption["ApplyServerSideEncryptionByDefault"]["SSEAlgorithm"] == "aws:kms"
 
 
+@pytest.mark.parametrize("key", ["reports/t0001/a.pdf", "intermediates/t0001/a.json"])
+def test_documents_are_never_replaced_whoever_tries(aws: Aws, stack: Stack, key: str) -> None:
+    s3, document = aws.client("s3"), {"Bucket": stack.ref("DocumentBucket"), "Key": key}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.put_object(**document, Body=b"anything")
+    s3.put_object(**document, Body=b"first", IfNoneMatch="*")
+    upload = {**document, "UploadId": s3.create_multipart_upload(**document)["UploadId"]}
+    part = s3.upload_part(**upload, PartNumber=1, Body=b"anything")
+    parts = {"Parts": [{"PartNumber": 1, "ETag": part["ETag"]}]}
+    with pytest.raises(ClientError, match="AccessDenied"):
+        s3.complete_multipart_upload(**upload, MultipartUpload=parts)
+    assert s3.get_object(**document)["Body"].read() == b"first"
+
+
+def test_a_ledger_to_import_may_be_put_again(aws: Aws, stack: Stack) -> None:
+    s3, ledger = aws.client("s3"), {"Bucket": stack.ref("DocumentBucket"), "Key": "imports/a.csv"}
+    for content in (b"wrong", b"mended"):
+        s3.put_object(**ledger, Body=content)
+    assert s3.get_object(**ledger)["Body"].read() == b"mended"
+
+
 def test_an_event_of_a_mail_reaches_the_queue_as_it_is(aws: Aws, stack: Stack) -> None:
     sqs, url = aws.client("sqs"), stack.ref("FeedbackQueue")
     aws.client("sns").publish(
@@ -168,11 +217,67 @@ def test_an_event_of_a_mail_reaches_the_queue_as_it_is(aws: Aws, stack: Stack) -
     assert message["Body"] == '{"eventType": "Bounce"}'
 
 
+def test_events_of_mails_are_kept_and_can_be_replayed(aws: Aws, stack: Stack) -> None:
+    url = stack.ref("FeedbackQueue")
+    received(aws, url)
+    aws.client("sesv2").send_email(
+        FromEmailAddress=f"reports@{stack.ref('MailIdentity')}",
+        Destination={"ToAddresses": ["success@simulator.amazonses.com"]},
+        ConfigurationSetName=stack.ref("MailConfiguration"),
+        EmailTags=[
+            {"Name": "delivery_id", "Value": "1"},
+            {"Name": "tenant_id", "Value": "t0001"},
+        ],
+        Content={"Raw": {"Data": b"Subject: test\r\n\r\ntext"}},
+    )
+    events = aws.client("events")
+    archive = stack.ref("MailArchive")
+    wait_until(
+        lambda: events.describe_archive(ArchiveName=archive)["EventCount"] == 2, "its events", 10
+    )
+    [told] = received(aws, url)  # by the topic; the record alone reaches no queue
+    assert json.loads(told)["eventType"] == "Delivery"
+    now = datetime.datetime.now(datetime.UTC)
+    events.start_replay(
+        ReplayName="after-a-restore",
+        EventSourceArn=stack.outputs["MailArchiveArn"],
+        EventStartTime=now - datetime.timedelta(hours=1),
+        EventEndTime=now,
+        Destination={
+            "Arn": f"arn:aws:events:{REGION}:{ACCOUNT}:event-bus/default",
+            "FilterArns": [stack.outputs["ReplayRuleArn"]],
+        },
+    )
+    replayed = [json.loads(text) for text in received(aws, url)]
+    assert sorted(event["detail"]["eventType"] for event in replayed) == ["Delivery", "Send"]
+    assert {event["replay-name"] for event in replayed} == {"after-a-restore"}
+
+
+def received(aws: Aws, url: str) -> list[str]:
+    """All messages of a queue, which is empty then."""
+    sqs, texts = aws.client("sqs"), []
+    while messages := sqs.receive_message(QueueUrl=url, MaxNumberOfMessages=10).get("Messages"):
+        for message in messages:
+            texts.append(message["Body"])
+            sqs.delete_message(QueueUrl=url, ReceiptHandle=message["ReceiptHandle"])
+    return texts
+
+
+def test_an_event_waits_for_the_lease_of_its_post_and_longer() -> None:
+    """It is read in vain as long as a task that died in the post holds the mail."""
+    parameters = inspect.signature(PostgresDeliveryRegister).parameters
+    lease: datetime.timedelta = parameters["lease"].default
+    queue = load_template(TEMPLATE)["Resources"]["FeedbackQueue"]["Properties"]
+    apart = datetime.timedelta(seconds=queue["VisibilityTimeout"])
+    assert queue["RedrivePolicy"]["maxReceiveCount"] * apart >= 2 * lease
+
+
 def test_what_nobody_can_read_ends_among_the_dead_letters(aws: Aws, stack: Stack) -> None:
     sqs, url = aws.client("sqs"), stack.ref("FeedbackQueue")
-    sqs.purge_queue(QueueUrl=url)
+    received(aws, url)
     aws.client("sns").publish(TopicArn=stack.ref("FeedbackTopic"), Message="not an event")
-    for _ in range(6):
+    queue = load_template(TEMPLATE)["Resources"]["FeedbackQueue"]["Properties"]
+    for _ in range(queue["RedrivePolicy"]["maxReceiveCount"] + 1):
         sqs.receive_message(QueueUrl=url, VisibilityTimeout=0)
     [dead] = sqs.receive_message(QueueUrl=stack.ref("DeadLetterQueue"))["Messages"]
     assert dead["Body"] == "not an event"
@@ -180,7 +285,7 @@ def test_what_nobody_can_read_ends_among_the_dead_letters(aws: Aws, stack: Stack
 
 def test_every_alarm_says_what_is_wrong_and_reaches_operators(aws: Aws, stack: Stack) -> None:
     alarms = aws.client("cloudwatch").describe_alarms()["MetricAlarms"]
-    assert len(alarms) == 11
+    assert len(alarms) == 12
     for alarm in alarms:
         assert alarm["AlarmActions"] == [stack.ref("NoticeTopic")], alarm["AlarmName"]
         assert alarm["AlarmDescription"]

@@ -17,5 +17,36 @@ def test_also_locked_and_with_a_ledger_elsewhere() -> None:
     retention = lock["ObjectLockConfiguration"]["Rule"]["DefaultRetention"]
     assert (retention["Mode"], retention["Days"]) == ("GOVERNANCE", 30)
     assert "LedgerReplica" not in stack.resources
-    assert {"ServicesToLedger", "RunsToLedger"} <= stack.resources.keys()
+    assert {"CodeToLedger", "RunsToLedger"} <= stack.resources.keys()
     assert {"name": "REPORTS_LEDGER_URL", "valueFrom": elsewhere} in definition["secrets"]
+
+
+def test_of_a_snapshot_and_not_protected() -> None:
+    with running_aws() as aws:
+        rds = aws.client("rds")
+        rds.create_db_instance(
+            DBInstanceIdentifier="earlier",
+            DBInstanceClass="db.m6g.large",
+            Engine="postgres",
+            AllocatedStorage=100,
+            MasterUsername="administrator",
+            MasterUserPassword="of-its-time",
+        )
+        rds.create_db_snapshot(DBSnapshotIdentifier="kept", DBInstanceIdentifier="earlier")
+        stack = deploy(aws.client, DatabaseSnapshot="kept", Protect="false")
+        [database] = rds.describe_db_instances(DBInstanceIdentifier=stack.ref("Database"))[
+            "DBInstances"
+        ]
+        protected = [
+            attribute["Value"]
+            for balancer in ("OperatorBalancer", "LinkBalancer")
+            for attribute in aws.client("elbv2").describe_load_balancer_attributes(
+                LoadBalancerArn=stack.ref(balancer)
+            )["Attributes"]
+            if attribute["Key"] == "deletion_protection.enabled"
+        ]
+    assert database["DBInstanceIdentifier"] == "reports-prod"
+    assert database["MasterUsername"] == "administrator"
+    assert database["BackupRetentionPeriod"] == 35
+    assert database["DeletionProtection"] is False
+    assert protected == ["false", "false"]

@@ -1,4 +1,4 @@
-"""Requests to AWS, and which permission each needs: the IAM action and the ARN of its resource."""
+"""Requests to AWS, and which permissions each needs: IAM actions on the ARNs of resources."""
 
 from __future__ import annotations
 
@@ -10,6 +10,8 @@ from typing import Any
 from urllib.parse import parse_qs, unquote
 
 ACCOUNT = "123456789012"  # moto's
+# What conditions may ask for, and a request says.
+CONTEXT_KEYS = frozenset({"ecs:CreateAction", "ecs:cluster", "ses:FromAddress"})
 _SCOPE = re.compile(r"Credential=(?P<key>[^/=]+)/\d+/(?P<region>[^/]+)/(?P<service>[^/]+)/")
 # Operations that IAM knows by another name.
 _ACTIONS = {
@@ -17,6 +19,10 @@ _ACTIONS = {
     "sqs:SendMessageBatch": "sqs:SendMessage",
     "sns:PublishBatch": "sns:Publish",
 }
+# AWS knows no resource for them ("Service Authorization Reference").
+_WITHOUT_RESOURCE = frozenset(
+    {"ecs:DescribeTaskDefinition", "sns:ListTopics", "sqs:ListQueues", "ses:GetAccount"}
+)
 _SES_ACTIONS = {
     ("GET", "/v2/email/account"): "ses:GetAccount",
     ("POST", "/v2/email/outbound-emails"): "ses:SendEmail",
@@ -83,24 +89,37 @@ class Request:
 
 @dataclass(frozen=True, slots=True)
 class Permission:
-    """That a request needs; `resource` is `*` where AWS knows no narrower one for the action."""
+    """That a request needs; `resource` is `*` where AWS knows no narrower one for the action.
+    `context` has what conditions may ask for, by `CONTEXT_KEYS`."""
 
     action: str
     resource: str
+    context: tuple[tuple[str, str], ...] = ()
 
 
-def needed(request: Request) -> Permission:
-    """What IAM would look for in the caller's policies."""
+def needed(request: Request) -> list[Permission]:
+    """What IAM would look for in the caller's policies.
+
+    Raises:
+        AwsError: 501, since it is not known here for this request.
+    """
     if request.service == "s3":
-        return _of_s3(request)
+        return [_of_s3(request)]
     if request.path.startswith("/v2/email/"):
         return _of_ses(request)
     action = f"{request.service}:{request.operation}"
-    return Permission(_ACTIONS.get(action, action), _resource(request))
+    action = _ACTIONS.get(action, action)
+    if action in _WITHOUT_RESOURCE:
+        return [Permission(action, "*")]
+    if request.service == "ecs":
+        return _of_ecs(request, action)
+    return [Permission(action, _resource(request, action))]
 
 
 def _of_s3(request: Request) -> Permission:
     bucket, _, key = request.path.lstrip("/").partition("/")
+    if not bucket:
+        return Permission("s3:ListAllMyBuckets", "*")
     if not key:
         lists = request.method == "GET" and "list-type" in request.query
         action = "s3:ListBucket" if lists or request.method == "HEAD" else "s3:bucket"
@@ -111,34 +130,60 @@ def _of_s3(request: Request) -> Permission:
     return Permission(action, f"arn:aws:s3:::{bucket}/{key}")
 
 
-def _of_ses(request: Request) -> Permission:
+def _of_ses(request: Request) -> list[Permission]:
     action = _SES_ACTIONS.get((request.method, request.path), "ses:" + request.path)
+    if action in _WITHOUT_RESOURCE:
+        return [Permission(action, "*")]
     if action != "ses:SendEmail":
-        return Permission(action, "*")
+        raise _unknown(action)
     mail = request.json()
     if "Raw" in mail.get("Content", {}):
         action = "ses:SendRawEmail"
-    sender = mail["FromEmailAddress"].rpartition("@")[2]
-    return Permission(action, f"arn:aws:ses:{request.region}:{ACCOUNT}:identity/{sender}")
+    sender = mail["FromEmailAddress"]
+    names = [f"identity/{sender.rpartition('@')[2]}"]
+    if configuration_set := mail.get("ConfigurationSetName"):
+        names.append(f"configuration-set/{configuration_set}")
+    context = (("ses:FromAddress", sender),)
+    return [Permission(action, f"{_arn(request)}:{name}", context) for name in names]
 
 
-def _resource(request: Request) -> str:
-    arn = f"arn:aws:{request.service}:{request.region}:{ACCOUNT}"
-    if request.service == "sns":
-        return parse_qs(request.body.decode()).get("TopicArn", ["*"])[0]
-    if not request.target:
-        return "*"
+def _of_ecs(request: Request, action: str) -> list[Permission]:
     content = request.json()
+    cluster = content.get("cluster", "default").rpartition("/")[2]
+    in_cluster = (("ecs:cluster", f"{_arn(request)}:cluster/{cluster}"),)
+    match request.operation:
+        case "RunTask":
+            run = Permission(action, content["taskDefinition"], in_cluster)
+            if not content.get("tags"):
+                return [run]
+            created = (("ecs:CreateAction", "RunTask"),)
+            tasks = f"{_arn(request)}:task/{cluster}/*"
+            return [run, Permission("ecs:TagResource", tasks, created)]
+        case "DescribeTasks":
+            return [Permission(action, task, in_cluster) for task in content["tasks"]]
+        case "StopTask":
+            return [Permission(action, content["task"], in_cluster)]
+    raise _unknown(action)
+
+
+def _resource(request: Request, action: str) -> str:
+    if request.service == "sns":
+        return parse_qs(request.body.decode())["TopicArn"][0]
+    content = request.json() if request.target else {}
     match request.service:
         case "sqs":
-            return f"{arn}:{content.get('QueueUrl', '*').rpartition('/')[2]}"
+            return f"{_arn(request)}:{content['QueueUrl'].rpartition('/')[2]}"
         case "secretsmanager":
-            return str(content.get("SecretId", "*"))
+            return str(content["SecretId"])
         case "logs":
-            group = content.get("logGroupName", "*")
-            return f"{arn}:log-group:{group}:log-stream:{content.get('logStreamName', '*')}"
-        case "ecs" if request.operation == "RunTask":
-            return str(content["taskDefinition"])
-        case "ecs" if request.operation in ("DescribeTasks", "StopTask"):
-            return str(content.get("task") or next(iter(content.get("tasks", [])), "*"))
-    return "*"
+            group, stream = content["logGroupName"], content["logStreamName"]
+            return f"{_arn(request)}:log-group:{group}:log-stream:{stream}"
+    raise _unknown(action)
+
+
+def _arn(request: Request) -> str:
+    return f"arn:aws:{request.service}:{request.region}:{ACCOUNT}"
+
+
+def _unknown(action: str) -> AwsError:
+    return AwsError(501, "NotImplemented", f"the emulator does not know the resource of {action}")

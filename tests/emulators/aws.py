@@ -1,8 +1,9 @@
 """One HTTP endpoint that answers for AWS, on a port of its own of 127.0.0.1.
 
 A program is led to it by AWS_ENDPOINT_URL and by nothing else. It is moto's server, in this
-process, with three things in front of it: tasks that run (`ecs_agent.py`), mails (`ses.py`), and
-credentials of roles that end and whose use is recorded (`roles.py`).
+process, with four things in front of it: tasks that run (`ecs_agent.py`), mails (`ses.py`),
+credentials of roles that end and whose use is recorded (`roles.py`), and what bucket policies deny
+(`bucket_policies.py`).
 """
 
 from __future__ import annotations
@@ -14,6 +15,7 @@ import threading
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import Any
+from xml.sax.saxutils import escape
 
 import boto3
 from botocore.config import Config
@@ -25,10 +27,12 @@ from moto.moto_server.werkzeug_app import (
 )
 from werkzeug.serving import make_server
 
-from tests.emulators.api_calls import AwsError, Request, needed
+from tests.emulators.api_calls import AwsError, Request
+from tests.emulators.bucket_policies import BucketPolicies
 from tests.emulators.ecs_agent import CREDENTIALS_PATH, EcsAgent
 from tests.emulators.roles import ExpiredError, RefusedError, Roles
 from tests.emulators.ses import Ses
+from tests.http_server import POLL_SECONDS
 
 REGION = "ap-northeast-1"
 _XML = {"s3", "sns", "sts"}  # services whose errors are XML
@@ -44,6 +48,7 @@ class Aws:
         self.roles = Roles()
         self.ecs = EcsAgent(url, self.roles)
         self.ses = Ses()
+        self.bucket_policies = BucketPolicies()
 
     def client(self, service: str, config: Config | None = None) -> Any:
         """A client of boto3, of a person who may do everything."""
@@ -61,20 +66,22 @@ class Aws:
         if path.startswith(CREDENTIALS_PATH):
             return self._credentials(path.removeprefix(CREDENTIALS_PATH), start)
         request = Request.of(environ, b"")
-        if request.service != "s3":
+        if request.service != "s3" or "policy" in request.query:
             body = environ["wsgi.input"].read(int(environ.get("CONTENT_LENGTH") or 0))
             environ["wsgi.input"] = io.BytesIO(body)
             request = Request.of(environ, body)
         try:
             if request.service:
-                self.roles.record(request.access_key, needed(request))
+                self.roles.record(request)
+            if request.service == "s3":
+                self.bucket_policies.check(request, environ.get("HTTP_IF_NONE_MATCH"))
             if (answer := self._answer(request)) is None:
                 moto_answer: Iterable[bytes] = _moto()(environ, start)
                 return moto_answer
         except ExpiredError:
-            return _expired(request, start)
+            return _error(_expired(request), request, start)
         except AwsError as error:
-            return _error(error, start)
+            return _error(error, request, start)
         return _json("200 OK", answer, start)
 
     def _answer(self, request: Request) -> Mapping[str, Any] | None:
@@ -83,6 +90,9 @@ class Aws:
             return None if route is None else route()
         if request.service == "ecs":
             return self.ecs.answer(request)
+        if request.service == "s3" and request.method == "PUT" and "policy" in request.query:
+            self.bucket_policies.put(request.path.strip("/"), request.body)
+            return {}
         return None
 
     def _credentials(self, task_id: str, start: StartResponse) -> Iterable[bytes]:
@@ -104,7 +114,7 @@ def running_aws() -> Iterator[Aws]:
     )
     aws = Aws(f"http://127.0.0.1:{server.server_port}")
     server.app = aws
-    thread = threading.Thread(target=server.serve_forever)
+    thread = threading.Thread(target=server.serve_forever, args=[POLL_SECONDS])
     thread.start()
     try:
         with aws.ses.telling(), aws.ecs.working():
@@ -138,20 +148,24 @@ def _json(status: str, content: object, start: StartResponse, *, error: str = ""
     return [body]
 
 
-def _error(error: AwsError, start: StartResponse) -> list[bytes]:
-    # Older JSON services name the error in the body, newer ones in a header.
-    content = {"__type": error.code, "message": str(error)}
-    return _json(f"{error.status} {error.code}", content, start, error=error.code)
-
-
-def _expired(request: Request, start: StartResponse) -> list[bytes]:
-    text = "The security token included in the request is expired"
+def _error(error: AwsError, request: Request, start: StartResponse) -> list[bytes]:
+    status = f"{error.status} {error.code}"
     if request.service not in _XML:
-        status = 403 if request.service == "ses" else 400
-        return _error(AwsError(status, "ExpiredTokenException", text), start)
-    error = f"<Code>ExpiredToken</Code><Message>{text}</Message>"
-    body = f"<Error>{error}</Error>"
-    if request.service != "s3":
-        body = f"<ErrorResponse>{body}</ErrorResponse>"
-    start("400 Bad Request" if request.service == "s3" else "403 Forbidden", [])
-    return [body.encode()]
+        # Older JSON services name the error in the body, newer ones in a header.
+        return _json(status, {"__type": error.code, "message": str(error)}, start, error=error.code)
+    text = f"<Error><Code>{error.code}</Code><Message>{escape(str(error))}</Message></Error>"
+    body = (text if request.service == "s3" else f"<ErrorResponse>{text}</ErrorResponse>").encode()
+    start(status, [("Content-Type", "application/xml"), ("Content-Length", str(len(body)))])
+    return [body]
+
+
+def _expired(request: Request) -> AwsError:
+    text = "The security token included in the request is expired"
+    match request.service:
+        case "s3":
+            return AwsError(400, "ExpiredToken", text)
+        case "sns" | "sts":
+            return AwsError(403, "ExpiredToken", text)
+        case "ses":
+            return AwsError(403, "ExpiredTokenException", text)
+    return AwsError(400, "ExpiredTokenException", text)

@@ -268,14 +268,9 @@ def _lifecycle_rule(rule: Properties) -> Properties:
 
 @_type("S3::BucketPolicy")
 def _bucket_policy(client: Client, name: str, properties: Properties) -> Created:
-    # moto ignores conditions, so that a Deny with one would deny everything.
-    policy = properties.pop("PolicyDocument")
-    allowing = [part for part in policy["Statement"] if part["Effect"] == "Allow"]
-    bucket = properties.pop("Bucket")
-    if allowing:
-        client("s3").put_bucket_policy(
-            Bucket=bucket, Policy=json.dumps({**policy, "Statement": allowing})
-        )
+    client("s3").put_bucket_policy(
+        Bucket=properties.pop("Bucket"), Policy=json.dumps(properties.pop("PolicyDocument"))
+    )
     return Created(name)
 
 
@@ -345,16 +340,17 @@ def _configuration_set(client: Client, name: str, properties: Properties) -> Cre
 @_type("SES::ConfigurationSetEventDestination")
 def _event_destination(client: Client, name: str, properties: Properties) -> Created:
     destination = properties.pop("EventDestination")
+    name = destination.pop("Name")
+    if topic := destination.pop("SnsDestination", None):
+        destination["SnsDestination"] = {"TopicArn": topic["TopicARN"]}
+    if bus := destination.pop("EventBridgeDestination", None):
+        destination["EventBridgeDestination"] = {"EventBusArn": bus["EventBusArn"]}
     client("sesv2").create_configuration_set_event_destination(
         ConfigurationSetName=properties.pop("ConfigurationSetName"),
-        EventDestinationName=destination["Name"],
-        EventDestination={
-            "Enabled": destination["Enabled"],
-            "MatchingEventTypes": destination["MatchingEventTypes"],
-            "SnsDestination": {"TopicArn": destination["SnsDestination"]["TopicARN"]},
-        },
+        EventDestinationName=name,
+        EventDestination=destination,
     )
-    return Created(destination["Name"])
+    return Created(name)
 
 
 @_type("SES::EmailIdentity")
@@ -408,29 +404,49 @@ def _database(client: Client, name: str, properties: Properties) -> Created:
     rds = client("rds")
     if allocated := properties.pop("AllocatedStorage", None):
         properties["AllocatedStorage"] = int(allocated)
+    if protects := properties.pop("DeletionProtection", None):
+        properties["DeletionProtection"] = protects == "true"
     properties["VpcSecurityGroupIds"] = properties.pop("VPCSecurityGroups")
     properties["PerformanceInsightsKMSKeyId"] = properties.pop("PerformanceInsightsKMSKeyId")
     if secret := properties.pop("MasterUserSecret", None):
         properties["MasterUserSecretKmsKeyId"] = secret["KmsKeyId"]
     properties.pop("AllowMajorVersionUpgrade", None)  # of a change, not of a creation
-    user = properties.get("MasterUsername")
-    wanted = {"DBInstanceIdentifier": name.lower(), **_taken(properties)}
+    identifier = properties["DBInstanceIdentifier"]
+    wanted = _taken(properties)
     if "SourceDBInstanceIdentifier" in wanted:
         made = rds.create_db_instance_read_replica(**wanted)["DBInstance"]
-        return Created(name.lower(), {"Endpoint.Address": made["Endpoint"]["Address"]})
-    made = rds.create_db_instance(**wanted)["DBInstance"]
+        return Created(identifier, {"Endpoint.Address": made["Endpoint"]["Address"]})
+    if "DBSnapshotIdentifier" in wanted:
+        made = _restored(rds, wanted)
+    else:
+        made = rds.create_db_instance(**wanted)["DBInstance"]
     # RDS keeps the password there; moto only says so.
     secret = client("secretsmanager").create_secret(
-        Name=f"rds!{name.lower()}",
-        SecretString=json.dumps({"username": user, "password": "administrator-password"}),
+        Name=f"rds!{identifier}",
+        SecretString=json.dumps(
+            {"username": made["MasterUsername"], "password": "administrator-password"}
+        ),
     )
     return Created(
-        name.lower(),
+        identifier,
         {
             "Endpoint.Address": made["Endpoint"]["Address"],
             "MasterUserSecret.SecretArn": secret["ARN"],
         },
     )
+
+
+def _restored(rds: Any, wanted: Properties) -> Properties:
+    """An instance made of a snapshot; what RDS does not take then is changed afterwards."""
+    known = rds.meta.service_model.operation_model("RestoreDBInstanceFromDBSnapshot").input_shape
+    at_once = {key: value for key, value in wanted.items() if key in known.members}
+    rds.restore_db_instance_from_db_snapshot(**at_once)
+    changed: Properties = rds.modify_db_instance(
+        DBInstanceIdentifier=wanted["DBInstanceIdentifier"],
+        ApplyImmediately=True,
+        **{key: value for key, value in wanted.items() if key not in known.members},
+    )["DBInstance"]
+    return changed
 
 
 @_type("SecretsManager::Secret")
@@ -609,4 +625,16 @@ def _rule(client: Client, name: str, properties: Properties) -> Created:
         EventPattern=json.dumps(properties.pop("EventPattern")),
     )
     events.put_targets(Rule=name, Targets=properties.pop("Targets"))
-    return Created(name)
+    return Created(name, {"Arn": events.describe_rule(Name=name)["Arn"]})
+
+
+@_type("Events::Archive")
+def _archive(client: Client, name: str, properties: Properties) -> Created:
+    archive = properties.pop("ArchiveName")
+    made = client("events").create_archive(
+        ArchiveName=archive,
+        EventSourceArn=properties.pop("SourceArn"),
+        EventPattern=json.dumps(properties.pop("EventPattern")),
+        **_taken(properties),
+    )
+    return Created(archive, {"Arn": made["ArchiveArn"]})

@@ -9,6 +9,7 @@ from typing import Any
 
 from tests.emulators.api_calls import ACCOUNT
 from tests.emulators.aws import REGION, Aws
+from tests.emulators.ecs_agent import SPOT
 from tests.emulators.task_processes import Image
 
 CLUSTER = "reports"
@@ -27,7 +28,7 @@ def role_arn(name: str) -> str:
 
 
 def create_cluster(aws: Aws) -> None:
-    aws.client("ecs").create_cluster(clusterName=CLUSTER)
+    aws.client("ecs").create_cluster(clusterName=CLUSTER, capacityProviders=["FARGATE", SPOT])
     aws.client("logs").create_log_group(logGroupName=LOG_GROUP)
 
 

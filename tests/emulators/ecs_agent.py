@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import functools
 import json
+import logging
 import signal
 import threading
 import time
@@ -16,7 +17,13 @@ from typing import Any, Literal
 
 import boto3
 from botocore.exceptions import ClientError
-from moto.ecs.models import EC2ContainerServiceBackend, Service, TaskDefinition, ecs_backends
+from moto.ecs.models import (
+    Cluster,
+    EC2ContainerServiceBackend,
+    Service,
+    TaskDefinition,
+    ecs_backends,
+)
 
 from tests.emulators.api_calls import ACCOUNT, AwsError, Request
 from tests.emulators.roles import LIFETIME, Credentials, Roles
@@ -27,6 +34,7 @@ CREDENTIALS_PATH = "/emulator/credentials/"
 SPOT = "FARGATE_SPOT"
 _STOP_SECONDS = 30  # of a container that names no other time
 _SCHEDULER_SECONDS = 0.5
+_CLOSING_SECONDS = 30
 _NO_CAPACITY = (
     "Capacity is unavailable at this time. Please try again later or in a different "
     "availability zone"
@@ -46,13 +54,18 @@ _FARGATE_SIZES = {
     16384: (32768, 122880, 8192),
 }
 
+_log = logging.getLogger(__name__)
+
 Answer = dict[str, Any]
-Misfortune = Literal["throttled", "network throttled", "no capacity", "no network"]
+Misfortune = Literal["throttled", "network throttled", "no capacity", "no network", "caller killed"]
 
 
 @dataclass
-class Fault:
-    """What befalls the next tasks that are asked for; of one who starts them, if named."""
+class TaskFault:
+    """What befalls the next tasks that are asked for; of one who starts them, if named.
+
+    `caller killed`: the task runs, and the task that asked for it dies before it hears of it.
+    """
 
     misfortune: Misfortune
     times: int = 1
@@ -162,7 +175,7 @@ class EcsAgent:
         self.images: dict[str, Image] = {}
         self.credentials_last = LIFETIME  # of tasks
         self.tasks: dict[str, Task] = {}
-        self.faults: list[Fault] = []
+        self.faults: list[TaskFault] = []
         self._url = url
         self._roles = roles
         self._by_token: dict[str, tuple[Answer, Answer]] = {}
@@ -181,7 +194,11 @@ class EcsAgent:
             scheduler.join()
             for task in self._not_stopped():
                 task.stopping = task.stopping or Stop("UserInitiated", "the emulator ends")
+            deadline = time.monotonic() + _CLOSING_SECONDS
             while left := self._not_stopped():
+                if time.monotonic() > deadline:
+                    names = [f"{task.definition.family} {task.task_id}" for task in left]
+                    raise TimeoutError(f"tasks that do not end: {', '.join(names)}")
                 for task in left:
                     self.kill(task)
                 time.sleep(0.02)
@@ -194,7 +211,7 @@ class EcsAgent:
         """
         match request.operation:
             case "RunTask":
-                return self._run_task(request.json(), request.region)
+                return self._run_task(request.json(), request)
             case "StopTask":
                 task = self._task(request.json()["task"])
                 reason = request.json().get("reason") or "Task stopped by user"
@@ -210,15 +227,13 @@ class EcsAgent:
                         if task is None
                     ],
                 }
-            case "ListTasks":
-                return {"taskArns": [task.arn for task in self._not_stopped()]}
         return None
 
     def stop(self, task: Task, code: str, reason: str) -> None:
         """SIGTERM, and SIGKILL to what does not end in time."""
         if task.stopping is not None:
             return
-        task.stopping = Stop(code, reason)
+        task.stopping, task.times["stoppingAt"] = Stop(code, reason), time.time()
         threading.Thread(target=_stop_containers, args=[task], daemon=True).start()
 
     def interrupt(self, task: Task) -> None:
@@ -238,6 +253,22 @@ class EcsAgent:
         """All, the oldest first."""
         return [task for task in list(self.tasks.values()) if task.started_by == name]
 
+    def health(self, task: Task) -> dict[str, int]:
+        """The exit code of the health command of each container that has one, 0 if it is healthy.
+
+        Raises:
+            subprocess.TimeoutExpired: a command takes longer than its definition grants.
+        """
+        codes = {}
+        definitions: Sequence[Mapping[str, Any]] = task.definition.container_definitions
+        for definition in definitions:
+            if check := definition.get("healthCheck"):
+                container = task.containers[definition["name"]].spec
+                codes[container.name] = container.execute(
+                    check["command"], timeout_seconds=check.get("timeout", 5)
+                )
+        return codes
+
     def credentials(self, task_id: str) -> Credentials:
         """Of the role of a task.
 
@@ -247,13 +278,13 @@ class EcsAgent:
         role = self.tasks[task_id].definition.task_role_arn
         return self._roles.issue(role, task_id, self.credentials_last)
 
-    def _run_task(self, request: Answer, region: str) -> Answer:
-        backend = ecs_backends[ACCOUNT][region]
+    def _run_task(self, request: Answer, made: Request) -> Answer:
+        backend = ecs_backends[ACCOUNT][made.region]
         cluster = str(request.get("cluster", "default")).rpartition("/")[2]
         if cluster not in backend.clusters:
             raise AwsError(400, "ClusterNotFoundException", "Cluster not found.")
         definition = _definition(backend, request["taskDefinition"])
-        _require_valid(request, definition)
+        _require_valid(request, definition, backend.clusters[cluster])
         with self._lock:
             # A request that comes again is the same task, also if its answer was lost.
             token = request.get("clientToken", uuid.uuid4().hex)
@@ -272,18 +303,22 @@ class EcsAgent:
                     return {"tasks": [], "failures": [{"reason": _NO_CAPACITY}]}
             tasks = [
                 self._start(
-                    {**request, "clusterArn": backend.clusters[cluster].arn}, definition, region,
+                    {**request, "clusterArn": backend.clusters[cluster].arn},
+                    definition,
+                    made.region,
                     has_network=fault != "no network",
                 )
                 for _ in range(request.get("count", 1))
             ]  # fmt: skip
             answer = {"tasks": [task.told() for task in tasks], "failures": []}
             self._by_token[token] = (request, answer)
-            return answer
+        if fault == "caller killed":
+            self.kill(self.tasks[self._roles.holder_of(made.access_key) or ""])
+        return answer
 
     def _next_fault(self, started_by: str | None) -> Misfortune | None:
         for fault in self.faults:
-            if fault.count < fault.times and fault.started_by in (None, started_by):
+            if fault.count < fault.times and fault.started_by in (None, started_by or ""):
                 fault.count += 1
                 return fault.misfortune
         return None
@@ -307,31 +342,35 @@ class EcsAgent:
     def _live(self, task: Task, region: str) -> None:
         """A task from its start to its end."""
         try:
-            if not task.has_network:
-                raise _NotStartedError(_NO_NETWORK)
-            task.status = "PENDING"
-            for spec in [
-                self._spec(task, c, region) for c in task.definition.container_definitions
-            ]:
-                if task.stopping is None:
-                    task.containers[spec.name] = _started(spec)
-        except _NotStartedError as error:
-            task.stopping = Stop("TaskFailedToStart", str(error))
-            self.kill(task)
-        else:
-            task.status, task.times["startedAt"] = "RUNNING", time.time()
-            if task.stopping is not None:  # in the meantime
-                _stop_containers(task)
-            _wait_for_an_end(task)
-            if task.stopping is None:
-                task.stopping = Stop(
+            try:
+                self._start_containers(task, region)
+            except Exception as error:
+                # Also an error of the emulator: whoever waits for the task is to hear of it.
+                known = isinstance(error, _NotStartedError)
+                task.stopping = Stop("TaskFailedToStart", str(error) if known else repr(error))
+                self.kill(task)
+            else:
+                _wait_for_an_end(task)
+                task.stopping = task.stopping or Stop(
                     "EssentialContainerExited", "Essential container in task exited"
                 )
-        _stop_containers(task)
-        for name, container in task.containers.items():
-            task.exit_codes[name] = container.end()
-        task.times["stoppedAt"] = time.time()
-        task.status = "STOPPED"
+            _stop_containers(task)
+            for name, container in task.containers.items():
+                task.exit_codes[name] = container.end()
+        finally:
+            task.times["stoppedAt"] = time.time()
+            task.status = "STOPPED"
+
+    def _start_containers(self, task: Task, region: str) -> None:
+        if not task.has_network:
+            raise _NotStartedError(_NO_NETWORK)
+        task.status = "PENDING"
+        for spec in [self._spec(task, c, region) for c in task.definition.container_definitions]:
+            if task.stopping is None:
+                task.containers[spec.name] = _started(spec)
+        task.status, task.times["startedAt"] = "RUNNING", time.time()
+        if task.stopping is not None:  # in the meantime
+            _stop_containers(task)
 
     def _spec(self, task: Task, definition: Mapping[str, Any], region: str) -> ContainerSpec:
         name = definition["name"]
@@ -436,7 +475,10 @@ class EcsAgent:
         while not self._ends.wait(_SCHEDULER_SECONDS):
             for region, backend in list(ecs_backends[ACCOUNT].items()):
                 for service in list(backend.services.values()):
-                    self._keep(service, backend, region)
+                    try:
+                        self._keep(service, backend, region)
+                    except Exception:  # the other services are to be kept all the same
+                        _log.exception("the service %s", service.name)
 
     def _keep(self, service: Service, backend: EC2ContainerServiceBackend, region: str) -> None:
         """As many tasks as desired, all of the newest definition; one is stopped before another
@@ -496,6 +538,11 @@ class _Log:
             )
 
 
+def override_characters(request: Answer) -> int:
+    """Of a request for a task, as ECS counts those that it limits."""
+    return len(json.dumps(request.get("overrides", {}), separators=(",", ":")))
+
+
 def _definition(backend: EC2ContainerServiceBackend, name: str) -> TaskDefinition:
     """By its ARN, `family:revision` or `family`, which is its newest.
 
@@ -510,9 +557,9 @@ def _definition(backend: EC2ContainerServiceBackend, name: str) -> TaskDefinitio
     return definition
 
 
-def _require_valid(request: Answer, definition: TaskDefinition) -> None:
+def _require_valid(request: Answer, definition: TaskDefinition, cluster: Cluster) -> None:
     overrides = request.get("overrides", {})
-    if len(json.dumps(overrides, separators=(",", ":"))) > MOST_OVERRIDE_CHARACTERS:
+    if override_characters(request) > MOST_OVERRIDE_CHARACTERS:
         raise _invalid(f"Container Overrides length must be at most {MOST_OVERRIDE_CHARACTERS}")
     if definition.network_mode == "awsvpc" and not request.get("networkConfiguration"):
         raise _invalid(
@@ -521,6 +568,13 @@ def _require_valid(request: Answer, definition: TaskDefinition) -> None:
     if request.get("launchType") and request.get("capacityProviderStrategy"):
         raise _invalid(
             "Specify either a launch type or a capacity provider strategy, and not both."
+        )
+    strategy = request.get("capacityProviderStrategy") or []
+    if {entry["capacityProvider"] for entry in strategy} - set(cluster.capacity_providers or []):
+        raise _invalid(
+            "The specified capacity provider strategy cannot contain a capacity provider that is "
+            "not associated with the cluster. Associate the capacity provider with the cluster or "
+            "specify a valid capacity provider and try again."
         )
     cpu = int(overrides.get("cpu") or definition.cpu or 0)
     memory = int(overrides.get("memory") or definition.memory or 0)

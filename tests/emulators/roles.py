@@ -5,10 +5,11 @@ from __future__ import annotations
 import datetime
 import itertools
 import threading
+from collections import Counter
 from dataclasses import dataclass
 from typing import TypedDict
 
-from tests.emulators.api_calls import Permission
+from tests.emulators.api_calls import Permission, Request, needed
 
 LIFETIME = datetime.timedelta(hours=6)
 
@@ -46,6 +47,7 @@ class Roles:
         self._issued: dict[str, _Issued] = {}
         self._needed: dict[str, set[Permission]] = {}
         self._refused: set[str] = set()
+        self._expired: Counter[str] = Counter()
         self._numbers = itertools.count(1)
         self._lock = threading.Lock()
 
@@ -81,20 +83,33 @@ class Roles:
 
     def issued_to(self, holder: str) -> int:
         """How often the holder was handed credentials."""
-        return sum(issued.holder == holder for issued in self._issued.values())
+        with self._lock:
+            return sum(issued.holder == holder for issued in self._issued.values())
 
-    def record(self, access_key: str, permission: Permission) -> None:
+    def expired_calls(self, holder: str) -> int:
+        """How often the holder called with credentials that had ended."""
+        with self._lock:
+            return self._expired[holder]
+
+    def holder_of(self, access_key: str) -> str | None:
+        """Who was handed the credentials."""
+        issued = self._issued.get(access_key)
+        return None if issued is None else issued.holder
+
+    def record(self, request: Request) -> None:
         """Note a call.
 
         Raises:
             ExpiredError: it was made with credentials that have ended.
+            AwsError: what it needs is not known here.
         """
-        if (issued := self._issued.get(access_key)) is None:
+        if (issued := self._issued.get(request.access_key)) is None:
             return
         with self._lock:
-            self._needed.setdefault(issued.role, set()).add(permission)
-        if issued.ends_at <= _now():
-            raise ExpiredError(access_key)
+            if issued.ends_at <= _now():
+                self._expired[issued.holder] += 1
+                raise ExpiredError(request.access_key)
+            self._needed.setdefault(issued.role, set()).update(needed(request))
 
     def needed_by(self, role: str) -> set[Permission]:
         """What a role needed so far, by the name of the role."""

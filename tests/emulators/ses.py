@@ -6,6 +6,7 @@ from __future__ import annotations
 import base64
 import datetime
 import json
+import logging
 import queue
 import re
 import threading
@@ -18,6 +19,7 @@ from email import message_from_bytes, policy
 from typing import Any
 from urllib.parse import unquote
 
+from moto.events.models import events_backends
 from moto.ses.models import SESBackend, ses_backends
 from moto.sns.models import sns_backends
 
@@ -28,7 +30,16 @@ _MOST_RECIPIENTS = 50
 _DAY_SECONDS = 24 * 60 * 60
 _TAG = re.compile(r"[A-Za-z0-9_.@-]{1,256}")
 _SIMULATOR = "@simulator.amazonses.com"
+_ON_EVENT_BUS = {  # of kinds of events, as EventBridge names them
+    "Send": "Email Sent",
+    "Reject": "Email Rejected",
+    "Delivery": "Email Delivered",
+    "Bounce": "Email Bounced",
+    "Complaint": "Email Complaint Received",
+}
 _SANDBOX_MAILS_A_DAY, _SANDBOX_MAILS_A_SECOND = 200, 1
+
+_log = logging.getLogger(__name__)
 
 Answer = dict[str, Any]
 
@@ -83,20 +94,12 @@ class Ses:
                 return lambda: self._send(request.json(), request.region)
             case ["GET", "account"]:
                 return self._account
-            case ["PUT", "suppression", "addresses"]:
-                return lambda: self._suppress(**request.json())
-            case ["GET", "suppression", "addresses"]:
-                return lambda: {"SuppressedDestinationSummaries": list(self.suppressed.values())}
             case ["GET", "suppression", "addresses", address]:
                 return lambda: {"SuppressedDestination": self._suppressed(address)}
             case ["DELETE", "suppression", "addresses", address]:
                 return lambda: self._unsuppress(address)
             case ["POST", "configuration-sets", name, "event-destinations"]:
                 return lambda: self._add_destination(name, request.json())
-            case ["GET", "configuration-sets", name, "event-destinations"]:
-                return lambda: {"EventDestinations": list(self._of_set(name).values())}
-            case ["DELETE", "configuration-sets", name, "event-destinations", destination]:
-                return lambda: self._of_set(name).pop(destination) and {}
         return None
 
     def _send(self, mail: Answer, region: str) -> Answer:
@@ -177,14 +180,6 @@ class Ses:
             "SuppressionAttributes": {"SuppressedReasons": ["BOUNCE", "COMPLAINT"]},
         }
 
-    def _suppress(self, EmailAddress: str, Reason: str) -> Answer:  # noqa: N803 - as SES has them
-        self.suppressed[EmailAddress.lower()] = {
-            "EmailAddress": EmailAddress,
-            "Reason": Reason,
-            "LastUpdateTime": time.time(),
-        }
-        return {}
-
     def _suppressed(self, address: str) -> Answer:
         try:
             return self.suppressed[address.lower()]
@@ -209,7 +204,10 @@ class Ses:
             at, mail, recipient = due
             time.sleep(max(0, at - time.monotonic()))
             for kind, detail in self._fate(recipient):
-                self._publish(mail, kind, detail)
+                try:
+                    self._publish(mail, kind, detail)
+                except Exception:  # the other events are to come all the same
+                    _log.exception("%s of %s", kind, mail.message_id)
 
     def _fate(self, recipient: str) -> list[tuple[str, Answer]]:
         """The events of a mail to this address, in order."""
@@ -223,7 +221,12 @@ class Ses:
         if name == "bounce":
             return [*fate, _bounce(recipient, "Permanent", "General")]
         if address in self.bouncing:
-            self._suppress(recipient, "BOUNCE")  # which those of the simulator are not
+            # Which those of the simulator are not.
+            self.suppressed[address] = {
+                "EmailAddress": recipient,
+                "Reason": "BOUNCE",
+                "LastUpdateTime": time.time(),
+            }
             return [*fate, _bounce(recipient, "Permanent", "General")]
         fate.append(delivery)
         if name == "ooto":
@@ -243,15 +246,26 @@ class Ses:
                 "messageId": mail.message_id,
                 "source": mail.sender,
                 "destination": mail.recipients,
-                "tags": {name: [value] for name, value in mail.tags.items()},
+                "tags": {
+                    "ses:configuration-set": [mail.configuration_set],
+                    **{name: [value] for name, value in mail.tags.items()},
+                },
             },
             kind.lower(): detail,
         }
         for destination in self._of_set(mail.configuration_set or "").values():
-            if destination["Enabled"] and kind.upper() in destination["MatchingEventTypes"]:
-                sns_backends[ACCOUNT][mail.region].publish(
-                    json.dumps(event), arn=destination["SnsDestination"]["TopicArn"]
-                )
+            if not destination["Enabled"] or kind.upper() not in destination["MatchingEventTypes"]:
+                continue
+            if topic := destination.get("SnsDestination"):
+                sns_backends[ACCOUNT][mail.region].publish(json.dumps(event), arn=topic["TopicArn"])
+            if bus := destination.get("EventBridgeDestination"):
+                on_bus = {
+                    "Source": "aws.ses",
+                    "DetailType": _ON_EVENT_BUS[kind],
+                    "Detail": json.dumps(event),
+                    "EventBusName": bus["EventBusArn"],
+                }
+                events_backends[ACCOUNT][mail.region].put_events([on_bus])
 
 
 def _bounce(recipient: str, kind: str, subtype: str) -> tuple[str, Answer]:

@@ -4,6 +4,7 @@ and an exit code as Docker tells it."""
 from __future__ import annotations
 
 import contextlib
+import logging
 import os
 import signal
 import subprocess
@@ -16,6 +17,7 @@ from pathlib import Path
 LogLines = Callable[[Sequence[str]], None]  # is handed lines of the log as they come
 
 _MOST_LINE_CHARACTERS = 200_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,19 @@ class ContainerSpec:
     log: LogLines
     stop_seconds: float
     is_essential: bool = True
+
+    def execute(self, check: Sequence[str], timeout_seconds: float) -> int:
+        """The exit code of another command in the container: `CMD`, program, arguments, or
+        `CMD-SHELL` and a line for the shell.
+
+        Raises:
+            subprocess.TimeoutExpired: it takes longer.
+        """
+        command = check[1:] if check[0] == "CMD" else ["sh", "-c", *check[1:]]
+        done = subprocess.run(
+            command, env=self.environment, cwd=self.folder, timeout=timeout_seconds, check=False
+        )
+        return done.returncode
 
 
 class ContainerProcess:
@@ -106,7 +121,10 @@ class ContainerProcess:
     def _write(self, lines: Sequence[bytes]) -> None:
         texts = [line.decode(errors="replace")[:_MOST_LINE_CHARACTERS] for line in lines]
         if filled := [text for text in texts if text.strip()]:
-            self.spec.log(filled)
+            try:
+                self.spec.log(filled)
+            except Exception:  # the container would wait for ever for somebody who reads on
+                _log.exception("the log of %s", self.spec.name)
 
 
 @dataclass

@@ -11,7 +11,7 @@ from botocore.exceptions import ClientError
 
 from tests.emulators.aws import Aws
 from tests.emulators.clusters import CLUSTER, LOG_GROUP, NETWORK, define_task
-from tests.emulators.ecs_agent import Fault, Task
+from tests.emulators.ecs_agent import Task, TaskFault
 from tests.end_to_end.services import wait_until
 
 SLEEP = ["sleep", "60"]
@@ -112,9 +112,17 @@ def test_a_task_that_cannot_start_says_why(
     assert "exitCode" not in told["containers"][0]
 
 
+def test_what_the_emulator_did_not_foresee_is_told_as_why_a_task_did_not_start(aws: Aws) -> None:
+    secret = aws.client("secretsmanager").create_secret(Name="database", SecretString="no JSON")
+    define_task(aws, "run", SLEEP, secrets={"URL": f"{secret['ARN']}:url::"})
+    told = ended(aws, run(aws))
+    assert told["stopCode"] == "TaskFailedToStart"
+    assert "JSONDecodeError" in told["stoppedReason"]
+
+
 def test_a_task_without_a_network_never_runs(aws: Aws) -> None:
     define_task(aws, "run", SLEEP)
-    aws.ecs.faults = [Fault("no network", started_by="somebody")]
+    aws.ecs.faults = [TaskFault("no network", started_by="somebody")]
     told = ended(aws, run(aws, startedBy="somebody"))
     assert "network interface provisioning" in told["stoppedReason"]
     assert aws.ecs.faults[0].count == 1
@@ -129,11 +137,12 @@ def test_a_task_without_a_network_never_runs(aws: Aws) -> None:
             {"launchType": "FARGATE", "capacityProviderStrategy": [{"capacityProvider": "F"}]},
             "and not both",
         ),
+        ({"capacityProviderStrategy": [{"capacityProvider": "F"}]}, "not associated with the"),
         ({"memory": "512"}, "No Fargate configuration exists"),
         ({"cluster": "none"}, "Cluster not found"),
         ({"taskDefinition": "none"}, "TaskDefinition not found"),
     ],
-    ids=["override", "network", "capacity", "size", "cluster", "definition"],
+    ids=["override", "network", "capacity", "provider", "size", "cluster", "definition"],
 )
 def test_a_request_that_ecs_would_refuse_is_refused(
     aws: Aws, request_: dict[str, Any], message: str
@@ -146,7 +155,7 @@ def test_a_request_that_ecs_would_refuse_is_refused(
 
 def test_throttling_and_lack_of_capacity_last_as_long_as_they_are_told_to(aws: Aws) -> None:
     define_task(aws, "run", SLEEP)
-    aws.ecs.faults = [Fault("network throttled"), Fault("no capacity")]
+    aws.ecs.faults = [TaskFault("network throttled"), TaskFault("no capacity")]
     with pytest.raises(ClientError, match="Throttling"):
         run(aws)
     answer = request(aws)
@@ -182,6 +191,44 @@ def test_a_service_is_kept_and_follows_its_task_definition(aws: Aws) -> None:
     client.update_service(cluster=CLUSTER, service="daemon", desiredCount=0)
     wait_until(lambda: third.has_stopped, "its end", 20)
     assert not aws.ecs.of_service("daemon")
+
+
+def test_a_task_may_run_though_whoever_asked_for_it_was_killed_before_the_answer(
+    aws: Aws,
+) -> None:
+    define_task(aws, "run", SLEEP)
+    asks = (
+        "import boto3; boto3.client('ecs').run_task("
+        f"cluster='{CLUSTER}', taskDefinition='run', networkConfiguration={NETWORK})"
+    )
+    define_task(aws, "daemon", ["python", "-c", asks], task_role="Control")
+    aws.ecs.faults = [TaskFault("caller killed", started_by="")]
+    daemon = run(aws, taskDefinition="daemon", startedBy="ecs", overrides={})
+    assert ended(aws, daemon)["containers"][0]["exitCode"] == 137
+    [asked_for] = [task for task in aws.ecs.tasks.values() if task is not daemon]
+    wait_until(lambda: asked_for.is_running, "the task", 20)
+
+
+def test_a_log_that_cannot_be_written_holds_nothing_up(aws: Aws) -> None:
+    define_task(aws, "run", ["sh", "-c", "echo first; sleep 1; seq 100000; echo last"])
+    task = run(aws)
+    wait_until(lambda: bool(task.log.lines), "its log", 20)
+    aws.client("logs").delete_log_group(logGroupName=LOG_GROUP)
+    assert ended(aws, task)["containers"][0]["exitCode"] == 0
+    assert task.log.lines[-1] == "last"
+
+
+@pytest.mark.parametrize(
+    ("command", "exit_code"),
+    [(["CMD", "sh", "-c", "exit $CODE"], 3), (["CMD-SHELL", "test $CODE = 3"], 0)],
+)
+def test_a_health_command_has_what_its_container_has(
+    aws: Aws, command: list[str], exit_code: int
+) -> None:
+    define_task(aws, "run", SLEEP, environment={"CODE": "3"}, healthCheck={"command": command})
+    task = run(aws)
+    wait_until(lambda: task.is_running, "the task", 20)
+    assert aws.ecs.health(task) == {"run": exit_code}
 
 
 def test_credentials_of_a_task_are_those_of_its_role_and_what_it_calls_is_recorded(

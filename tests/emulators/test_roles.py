@@ -6,7 +6,7 @@ import contextlib
 import datetime
 import urllib.error
 import urllib.request
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import boto3
@@ -15,11 +15,26 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 
 from tests.emulators.api_calls import ACCOUNT, Permission
-from tests.emulators.aws import REGION, Aws
+from tests.emulators.aws import REGION, Aws, running_aws
 from tests.emulators.clusters import role_arn
-from tests.emulators.roles import LIFETIME, RefusedError
+from tests.emulators.roles import LIFETIME, RefusedError, Roles
 
 HERE = f"{REGION}:{ACCOUNT}"
+AS_REPORTS = (("ses:FromAddress", "reports@financeflow.example"),)
+IN_CLUSTER = (("ecs:cluster", f"arn:aws:ecs:{HERE}:cluster/c"),)
+
+
+@pytest.fixture(scope="module")
+def account() -> Iterator[Aws]:
+    with running_aws() as aws:
+        yield aws
+
+
+@pytest.fixture
+def aws(account: Aws) -> Aws:
+    """That of the module, where nobody was handed anything yet."""
+    account.roles = Roles()
+    return account
 
 
 def client(
@@ -48,37 +63,37 @@ def open_link(s3: Any, document: dict[str, str]) -> None:
 
 
 @pytest.mark.parametrize(
-    ("service", "call", "permission"),
+    ("service", "call", "permissions"),
     [
         (
             "s3",
             lambda s3: s3.put_object(Bucket="documents", Key="reports/a.pdf", Body=b"%PDF"),
-            Permission("s3:PutObject", "arn:aws:s3:::documents/reports/a.pdf"),
+            [Permission("s3:PutObject", "arn:aws:s3:::documents/reports/a.pdf")],
         ),
         (
             "s3",
             lambda s3: s3.head_object(Bucket="documents", Key="reports/請求.pdf"),
-            Permission("s3:GetObject", "arn:aws:s3:::documents/reports/請求.pdf"),
+            [Permission("s3:GetObject", "arn:aws:s3:::documents/reports/請求.pdf")],
         ),
         (
             "s3",
             lambda s3: open_link(s3, {"Bucket": "documents", "Key": "reports/a.pdf"}),
-            Permission("s3:GetObject", "arn:aws:s3:::documents/reports/a.pdf"),
+            [Permission("s3:GetObject", "arn:aws:s3:::documents/reports/a.pdf")],
         ),
         (
             "s3",
             lambda s3: s3.list_objects_v2(Bucket="documents", Prefix="reports/"),
-            Permission("s3:ListBucket", "arn:aws:s3:::documents"),
+            [Permission("s3:ListBucket", "arn:aws:s3:::documents")],
         ),
         (
             "s3",
             lambda s3: s3.abort_multipart_upload(Bucket="documents", Key="a", UploadId="1"),
-            Permission("s3:AbortMultipartUpload", "arn:aws:s3:::documents/a"),
+            [Permission("s3:AbortMultipartUpload", "arn:aws:s3:::documents/a")],
         ),
         (
             "sns",
             lambda sns: sns.publish(TopicArn=f"arn:aws:sns:{HERE}:notices", Message="text"),
-            Permission("sns:Publish", f"arn:aws:sns:{HERE}:notices"),
+            [Permission("sns:Publish", f"arn:aws:sns:{HERE}:notices")],
         ),
         (
             "sqs",
@@ -86,40 +101,67 @@ def open_link(s3: Any, document: dict[str, str]) -> None:
                 QueueUrl=f"https://sqs.{REGION}.amazonaws.com/{ACCOUNT}/feedback",
                 Entries=[{"Id": "1", "ReceiptHandle": "1"}],
             ),
-            Permission("sqs:DeleteMessage", f"arn:aws:sqs:{HERE}:feedback"),
+            [Permission("sqs:DeleteMessage", f"arn:aws:sqs:{HERE}:feedback")],
         ),
-        ("sesv2", lambda ses: ses.get_account(), Permission("ses:GetAccount", "*")),
+        ("sesv2", lambda ses: ses.get_account(), [Permission("ses:GetAccount", "*")]),
         (
             "sesv2",
             lambda ses: ses.send_email(
                 FromEmailAddress="reports@financeflow.example",
                 Destination={"ToAddresses": ["a@b.example"]},
                 Content={"Raw": {"Data": b"Subject: x\n\nx"}},
+                ConfigurationSetName="reports",
             ),
-            Permission("ses:SendRawEmail", f"arn:aws:ses:{HERE}:identity/financeflow.example"),
+            [
+                Permission("ses:SendRawEmail", f"arn:aws:ses:{HERE}:{resource}", AS_REPORTS)
+                for resource in ("identity/financeflow.example", "configuration-set/reports")
+            ],
         ),
         (
             "ecs",
             lambda ecs: ecs.describe_tasks(cluster="c", tasks=[f"arn:aws:ecs:{HERE}:task/c/1"]),
-            Permission("ecs:DescribeTasks", f"arn:aws:ecs:{HERE}:task/c/1"),
+            [Permission("ecs:DescribeTasks", f"arn:aws:ecs:{HERE}:task/c/1", IN_CLUSTER)],
+        ),
+        (
+            "ecs",
+            lambda ecs: ecs.run_task(
+                cluster=f"arn:aws:ecs:{HERE}:cluster/c",
+                taskDefinition="run:1",
+                tags=[{"key": "name", "value": "value"}],
+            ),
+            [
+                Permission("ecs:RunTask", "run:1", IN_CLUSTER),
+                Permission(
+                    "ecs:TagResource",
+                    f"arn:aws:ecs:{HERE}:task/c/*",
+                    (("ecs:CreateAction", "RunTask"),),
+                ),
+            ],
         ),
         (
             "logs",
             lambda logs: logs.get_log_events(logGroupName="/runs", logStreamName="run/run/1"),
-            Permission(
-                "logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/runs:log-stream:run/run/1"
-            ),
+            [
+                Permission(
+                    "logs:GetLogEvents", f"arn:aws:logs:{HERE}:log-group:/runs:log-stream:run/run/1"
+                )
+            ],
         ),
     ],
-    ids=lambda value: value.action if isinstance(value, Permission) else None,
+    ids=lambda value: value[0].action if isinstance(value, list) else None,
 )
 def test_a_call_is_recorded_as_iam_names_it(
-    aws: Aws, service: str, call: Callable[[Any], object], permission: Permission
+    aws: Aws, service: str, call: Callable[[Any], object], permissions: list[Permission]
 ) -> None:
     asked = client(aws, service)
     with contextlib.suppress(ClientError):  # there is no such thing
         call(asked)
-    assert aws.roles.needed_by("Run") == {permission}
+    assert aws.roles.needed_by("Run") == set(permissions)
+
+
+def test_a_call_that_nobody_can_judge_is_an_error(aws: Aws) -> None:
+    with pytest.raises(ClientError, match="does not know the resource of ecs:ListTasks"):
+        client(aws, "ecs").list_tasks()
 
 
 @pytest.mark.parametrize(
@@ -139,6 +181,7 @@ def test_credentials_that_have_ended_are_refused_by_every_service(
     aws.roles.end("somebody")
     with pytest.raises(ClientError, match="ExpiredToken"):
         getattr(asked, operation)()
+    assert aws.roles.expired_calls("somebody") == 1
     with pytest.raises(RefusedError):
         aws.roles.issue(role_arn("Run"), "somebody")
     getattr(client(aws, service, "somebody else"), operation)()

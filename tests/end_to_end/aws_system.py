@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import datetime
 import json
+import re
 import sys
 import urllib.request
 from collections.abc import Mapping, Sequence
@@ -21,23 +22,25 @@ import yaml  # type: ignore[import-untyped]
 from assets.monthly_reports import STAGES
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
+from reports_pipeline.delivery.states import DeliveryState
 from resources.database import database_url
 from resources.ledger_loading import load_ledger
 from resources.sample_ledger import SampleScale, sample_ledger
 from tests.deploy.account import DEPLOY, EXAMPLE, deploy
 from tests.emulators.aws import Aws
 from tests.emulators.cloudformation import Stack
-from tests.emulators.ecs_agent import SPOT, Task
+from tests.emulators.ecs_agent import Task
 from tests.emulators.task_processes import Image
 from tests.end_to_end.services import wait_until
 from tests.end_to_end.system import FIRST_MONTH, MONTH, System, free_port
 from tests.ses_server import AcceptedMail
 
 TENANTS_PER_RUN = 10
-# Of the credentials of a task, which are renewed many times in its life rather than once in hours.
-_CREDENTIALS_LAST = datetime.timedelta(seconds=8)
+# Of the credentials of a task, which boto3 tries to renew from 15 minutes before their end on: many
+# times in its life rather than once in hours. Until 10 minutes before, it goes on without.
+_CREDENTIALS_LAST = datetime.timedelta(minutes=15, seconds=8)
 _VISIBILITY_SECONDS = 5
-_STOP_SECONDS = 5
+_STOP_SECONDS = 30
 # What an operator waits minutes for, and what one machine can do at a time.
 _SOONER: Mapping[str, Mapping[str, object]] = {
     "run_monitoring": {
@@ -50,13 +53,12 @@ _SOONER: Mapping[str, Mapping[str, object]] = {
 _SOONER_QUEUE = {"dequeue_interval_seconds": 1, "user_code_failure_retry_delay": 2}
 _VARIABLES = {
     "DAGSTER_EVENT_LOG_CONSUMER_DAEMON_INTERVAL_SECONDS": "1",
-    "REPORTS_BACKFILL_CAPACITY": SPOT,
     "REPORTS_CODE_HOST": "127.0.0.1",
     "REPORTS_FIRST_MONTH": FIRST_MONTH,
     "REPORTS_TENANTS_PER_RUN": str(TENANTS_PER_RUN),
     "RUN_TASK_RETRIES": "3",
 }
-_SERVICES = {
+SERVICES = {
     "code": "CodeTask",
     "daemon": "DaemonTask",
     "webserver": "WebTask",
@@ -88,12 +90,12 @@ class AwsSystem(System):
         self.stack = deploy(aws.client)
         self._name_databases()
         self._let_events_come_again_sooner()
-        for logical_id in ("RunTask", *_SERVICES.values(), "PreparationTask"):
+        for logical_id in ("RunTask", *SERVICES.values(), "PreparationTask"):
             self._definitions[logical_id] = self._here(logical_id)
         self._prepare_database()
         scale = SampleScale(tenant_count, Month.parse(MONTH).plus(-1), 2, 100 * tenant_count)
         load_ledger(self.database_url, sample_ledger(scale, seed=5), replace=False)
-        for name, logical_id in _SERVICES.items():
+        for name, logical_id in SERVICES.items():
             aws.client("ecs").update_service(
                 cluster=self.stack.ref("Cluster"),
                 service=name,
@@ -131,33 +133,41 @@ class AwsSystem(System):
     ) -> None:
         """One run for these tenants, whose tasks and those of its retries name who started them."""
         task = json.loads(tags.get(STARTED_BY, "{}")) | {"startedBy": started_by}
-        data = self.graphql(
-            """
-            mutation ($parameters: ExecutionParams!) {
-              launchRun(executionParams: $parameters) {
-                __typename
-                ... on PythonError { message }
-                ... on RunConfigValidationInvalid { errors { message } }
-              }
-            }
-            """,
-            parameters={
-                "selector": self.repository
-                | {
-                    "pipelineName": "__ASSET_JOB",
-                    "assetSelection": [{"path": [stage.name]} for stage in STAGES],
-                },
-                "runConfigData": TenantSelection.run_config(Month.parse(MONTH), tenant_ids),
-                "executionMetadata": {
-                    "tags": [
-                        {"key": key, "value": value}
-                        for key, value in {**tags, STARTED_BY: json.dumps(task)}.items()
-                    ]
-                },
-                "mode": "default",
+        parameters = {
+            "selector": self.repository
+            | {
+                "pipelineName": "__ASSET_JOB",
+                "assetSelection": [{"path": [stage.name]} for stage in STAGES],
             },
-        )
-        assert data["launchRun"]["__typename"] == "LaunchRunSuccess", data
+            "runConfigData": TenantSelection.run_config(Month.parse(MONTH), tenant_ids),
+            "executionMetadata": {
+                "tags": [
+                    {"key": key, "value": value}
+                    for key, value in {**tags, STARTED_BY: json.dumps(task)}.items()
+                ]
+            },
+            "mode": "default",
+        }
+
+        def is_launched() -> bool:
+            data = self.graphql(
+                """
+                mutation ($parameters: ExecutionParams!) {
+                  launchRun(executionParams: $parameters) {
+                    __typename
+                    ... on PythonError { message }
+                    ... on RunConfigValidationInvalid { errors { message } }
+                  }
+                }
+                """,
+                parameters=parameters,
+            )
+            answer = data["launchRun"]["__typename"]
+            # The latter while the code server starts: whoever pressed the button presses it again.
+            assert answer in ("LaunchRunSuccess", "InvalidSubsetError"), data
+            return bool(answer == "LaunchRunSuccess")
+
+        wait_until(is_launched, f"the launch of {started_by}", 60)
 
     def terminate(self, run_id: str) -> None:
         """What the button of the web UI does."""
@@ -170,6 +180,68 @@ class AwsSystem(System):
         """Its task, which runs."""
         [task] = [task for task in self.aws.ecs.of_service(name) if task.is_running]
         return task
+
+    def kill_service(self, name: str) -> None:
+        """Its task, in whose place there is another in the end."""
+        task = self.service(name)
+        self.aws.ecs.kill(task)
+        self.wait_for_another(task)
+
+    def wait_for_another(self, killed: Task) -> None:
+        """Return when another task runs in the place of this one of a service."""
+        name = killed.group.removeprefix("service:")
+
+        def runs() -> bool:
+            tasks = self.aws.ecs.of_service(name)
+            return any(task.is_running for task in tasks if task is not killed)
+
+        wait_until(runs, f"another task of {name}", 60)
+
+    def dead_letters(self) -> list[str]:
+        """Events of mails that nobody took in time."""
+        answer = self.aws.client("sqs").receive_message(
+            QueueUrl=self.stack.ref("DeadLetterQueue"), MaxNumberOfMessages=10
+        )
+        return [message["Body"] for message in answer.get("Messages", [])]
+
+    def moved_by(self, run_id: str, state: DeliveryState) -> set[tuple[str, int]]:
+        """The mails that a run moved to a state: tenant, number of the recipient."""
+        with psycopg.connect(self.database_url) as connection:
+            return set(
+                connection.execute(
+                    """
+                    select tenant_id, recipient_no from reporting.delivery_moves
+                    join reporting.deliveries using (delivery_id)
+                    where actor = %s and to_state = %s
+                    """,
+                    [f"run {run_id}", state],
+                )
+            )
+
+    def begun_by(self, run_id: str, *, after: float) -> list[str]:
+        """The tenants of which a run posted the first mail after a moment, in seconds of Unix."""
+        with psycopg.connect(self.database_url) as connection:
+            found = connection.execute(
+                """
+                select tenant_id from reporting.delivery_moves
+                join reporting.deliveries using (delivery_id)
+                where actor = %s and to_state = 'POSTING'
+                group by tenant_id having min(at) > to_timestamp(%s)
+                """,
+                [f"run {run_id}", after],
+            )
+            return [tenant_id for (tenant_id,) in found]
+
+    def readers(self, tenant_ids: Sequence[str]) -> list[tuple[str, str]]:
+        """Who is to get a mail: tenant, address."""
+        with psycopg.connect(self.database_url) as connection:
+            return connection.execute(
+                """
+                select tenant_id, email from ledger.contacts
+                where tenant_id = any(%s) and purpose = 'reports'
+                """,
+                [list(tenant_ids)],
+            ).fetchall()
 
     def mails_of(self, tenant_ids: Sequence[str]) -> list[AcceptedMail]:
         """What SES took."""
@@ -234,21 +306,10 @@ class AwsSystem(System):
             )
 
     def _let_events_come_again_sooner(self) -> None:
-        """As many times more often, so that none reaches the dead letters sooner."""
-        client, queue = self.aws.client("sqs"), self.stack.ref("FeedbackQueue")
-        dead_letters = client.get_queue_attributes(
-            QueueUrl=self.stack.ref("DeadLetterQueue"), AttributeNames=["QueueArn"]
-        )
-        redrive = {
-            "deadLetterTargetArn": dead_letters["Attributes"]["QueueArn"],
-            "maxReceiveCount": 1_000,
-        }
-        client.set_queue_attributes(
-            QueueUrl=queue,
-            Attributes={
-                "VisibilityTimeout": str(_VISIBILITY_SECONDS),
-                "RedrivePolicy": json.dumps(redrive),
-            },
+        """As leases run out sooner, too; how often they come is as it is."""
+        self.aws.client("sqs").set_queue_attributes(
+            QueueUrl=self.stack.ref("FeedbackQueue"),
+            Attributes={"VisibilityTimeout": str(_VISIBILITY_SECONDS)},
         )
 
     def _prepare_database(self) -> None:
@@ -279,7 +340,20 @@ class AwsSystem(System):
         """The ARN of a revision for one machine: other ports and folders, shorter waits."""
         definition = self._definition(logical_id)
         [container] = definition["containerDefinitions"]
-        here = {"4000": str(self._code_port), "3000": str(self.port), "0.0.0.0": "127.0.0.1"}  # noqa: S104
+        replaced = {
+            "3000": str(self.port),
+            "3001": str(self.document_port),
+            "3002": str(self._shared_port),
+            "4000": str(self._code_port),
+            "0.0.0.0": "127.0.0.1",  # noqa: S104
+            "/opt/dagster": str(self.home / "image"),
+        }
+
+        def here(command: Sequence[str]) -> list[str]:
+            return [
+                re.sub("|".join(replaced), lambda found: replaced[found[0]], w) for w in command
+            ]
+
         variables = {
             **_VARIABLES,
             "REPORTS_DOCUMENT_PORT": str(self.document_port),
@@ -289,10 +363,7 @@ class AwsSystem(System):
         }
         changed = {
             **container,
-            "command": [
-                here.get(word, word).replace("/opt/dagster", str(self.home / "image"))
-                for word in container["command"]
-            ],
+            "command": here(container["command"]),
             "environment": [
                 {"name": name, "value": value}
                 for name, value in {
@@ -302,6 +373,8 @@ class AwsSystem(System):
             ],
             "stopTimeout": _STOP_SECONDS,
         }
+        if check := container.get("healthCheck"):
+            changed["healthCheck"] = check | {"command": here(check["command"])}
         kept = (
             "family", "cpu", "memory", "networkMode", "requiresCompatibilities",
             "executionRoleArn", "taskRoleArn",

@@ -108,7 +108,7 @@ def test_the_command_line_re_runs_only_the_failed_tenant(system: System) -> None
     change_ledger(system, UNBALANCE.replace("debit + 1", "debit - 1"))
     mails = system.mails()
     printed = system.reports("backfill", "--month", MONTH, "--failed", "--wait")
-    assert "1 tenants in 1 runs" in printed
+    assert "1 tenant in 1 run" in printed
     assert "1 of 1 tenants delivered" in printed
     # the numbers are the same as those that went out before: no second mail
     assert system.mails() == mails

@@ -29,9 +29,13 @@ def next_month() -> Month:
 
 @pytest.fixture
 def under_test(
-    deliveries_url: str, next_month: Month, aws_credentials: None
+    deliveries_url: str,
+    next_month: Month,
+    aws_credentials: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[DeliveriesUnderTest]:
     """A month of its own, of which nothing is registered yet."""
     register_month(deliveries_url, next_month)
     with running_ses() as ses:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", ses.url)
         yield DeliveriesUnderTest(deliveries_url, next_month, ses)

@@ -86,6 +86,8 @@ def _watched(step: Callable[..., Any], name: str, hook: Hook) -> Callable[..., A
 
 @dataclass
 class DeliveriesUnderTest:
+    """What is sent goes to AWS_ENDPOINT_URL, where `ses` is."""
+
     url: str
     month: Month
     ses: FakeSes
@@ -240,7 +242,7 @@ class DeliveriesUnderTest:
         delivery_of: Callable[[PostgresDeliveryRegister, str], Delivery],
         read_timeout: float,
     ) -> None:
-        client = ses_client(endpoint_url=self.ses.url, read_timeout=read_timeout)
+        client = ses_client(read_timeout=read_timeout)
         mailer = _WatchedMailer(SesMailer(client, AtOnce(), configuration_set="reports"), hook)
         with _WatchedRegister(self.url, hook) as register:
             for tenant_id in tenant_ids:

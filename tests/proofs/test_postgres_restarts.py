@@ -68,12 +68,16 @@ def postgres(tmp_path_factory: pytest.TempPathFactory) -> Iterator[CrashingPostg
 
 @pytest.fixture
 def under_test(
-    postgres: CrashingPostgres, next_month: Month, aws_credentials: None
+    postgres: CrashingPostgres,
+    next_month: Month,
+    aws_credentials: None,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> Iterator[DeliveriesUnderTest]:
     register_month(postgres.url, next_month)
     with psycopg.connect(postgres.url, autocommit=True) as connection:
         connection.execute("checkpoint")
     with running_ses() as ses:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", ses.url)
         yield DeliveriesUnderTest(postgres.url, next_month, ses)
 
 

@@ -15,12 +15,12 @@ from reports_pipeline.delivery.feedback import Feedback, FeedbackKind
 from reports_pipeline.delivery.states import SENT, DeliveryState
 from resources.delivery_register import PostgresDeliveryRegister
 from tests.proofs.deliveries_under_test import TENANTS, DeliveriesUnderTest
-from tests.ses_server import AcceptedMail, Fault
+from tests.ses_server import AcceptedMail, SesFault
 
 # Of 40 tenants each: 1,000 posts, of which most go wrong.
 SEEDS = range(25 * max(1, int(os.environ.get("PROOF_SEEDS", "50")) // 50))
 # Of a refused address there is no mail.
-FAULTS: list[Fault] = [f for f in get_args(Fault) if f not in ("rejected", "suppressed")]
+FAULTS: list[SesFault] = [f for f in get_args(SesFault) if f not in ("rejected", "suppressed")]
 _UNCLEAR = ("hang", "500", "reset")
 
 

@@ -99,7 +99,7 @@ def test_what_looks_at_the_databases_works(command: list[str]) -> None:
 
 def test_a_month_is_launched_for_the_daemon_of_the_cluster(sample_url: str) -> None:
     said = refused("backfill", "--month", str(APRIL), "--tenant", "t0001,t0002")
-    assert "2 tenants in 1 runs" in said
+    assert "2 tenants in 1 run" in said
     assert "No Dagster daemon is running" in said
     assert "on AWS the service `daemon`" in said
     [launch] = Launches(sample_url).unlaunched()

@@ -153,6 +153,21 @@ def test_a_hold_is_ended_by_name(url: str) -> None:
     assert not any("release" in step for step in steps)
 
 
+def test_everybody_is_held_and_released_without_ending_the_holds_of_others(url: str) -> None:
+    said(deliveries(url, "hold", "--tenant", "t0001", "--reason", "wait"))
+    [held] = said(deliveries(url, "hold", "--all", "--reason", "restore"))
+    assert held.startswith("every month: held: t0002")
+    assert "t0001" not in held
+    released, going = said(
+        deliveries(url, "release", "--held-for", "restore", "--reason", "compared")
+    )
+    assert released == held.replace("held", "released")
+    assert going == "What waits goes out within minutes, by the sweeper."
+    assert "held: t0001 by sato: wait" in said(deliveries(url, "list", *OF_OCTOBER))
+    again = deliveries(url, "release", "--held-for", "restore", "--reason", "compared")
+    assert said(again, exit_code=1) == ["Error: nobody is held for 'restore'"]
+
+
 def test_a_hold_of_another_month_is_named_where_it_matters(url: str) -> None:
     said(deliveries(url, "hold", "--tenant", "t0001", "--month", "2026-09", "--reason", "wait"))
     said(deliveries(url, "hold", *OF_T0001, "--reason", "wait"))
@@ -286,6 +301,9 @@ def test_the_wait_for_the_canaries_ends_by_a_word(url: str) -> None:
         (["unsuppress", "a@b.example", "--reason", "x"], "not suppressed: a@b.example"),
         (["hold", "--tenant", "nobody", "--reason", "x"], "no such tenants: nobody"),
         (["hold", "--reason", "x"], "Name tenants with --tenant."),
+        (["hold", "--all", "--tenant", "t0001", "--reason", "x"], "Name tenants with --tenant, or"),
+        (["release", "--reason", "x"], "Name tenants with --tenant."),
+        (["release", "--held-for", "y", "--tenant", "t0001", "--reason", "x"], "or a reason with"),
         (["hold", "--tenant", "t0001"], "Missing option '--reason'"),
         (["hold", "--tenant", "t0001", "--reason", " "], "Invalid value for '--reason': is empty"),
         (["unsuppress", "a@b.example", "--reason", ""], "Invalid value for '--reason': is empty"),

@@ -9,23 +9,23 @@ import dagster as dg
 import pytest
 
 from reports_pipeline.fargate_launcher import FargateRunLauncher
-from tests.emulators.aws import Aws, running_aws
+from tests.emulators.aws import Aws
 from tests.emulators.clusters import CLUSTER, create_cluster, define_task
 
 PRODUCTION = Path(__file__).parents[2] / "dagster.yaml"
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with running_aws() as aws:
-        create_cluster(aws)
-        define_task(aws, "run")
-        yield aws
+def cluster(aws: Aws) -> Aws:
+    """An account with one, and a task definition for runs."""
+    create_cluster(aws)
+    define_task(aws, "run")
+    return aws
 
 
 @pytest.fixture
 def instance(
-    aws: Aws,
+    cluster: Aws,
     database_url: str,
     tmp_path: Path,
     aws_credentials: None,
@@ -33,7 +33,7 @@ def instance(
 ) -> Iterator[dg.DagsterInstance]:
     (tmp_path / "dagster.yaml").write_bytes(PRODUCTION.read_bytes())
     for name, value in {
-        "AWS_ENDPOINT_URL": aws.url,
+        "AWS_ENDPOINT_URL": cluster.url,
         "REPORTS_DAGSTER_URL": database_url,
         "REPORTS_RUN_TASK_DEFINITION": "run",
         "REPORTS_ECS_CLUSTER": CLUSTER,

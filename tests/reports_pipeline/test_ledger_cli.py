@@ -85,6 +85,25 @@ def test_a_folder_of_csv_files_is_imported(database_url: str, folder: Path) -> N
         assert closed == (2,)
 
 
+@pytest.mark.usefixtures("aws_credentials")
+def test_files_in_s3_are_imported(database_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tests.emulators.aws import running_aws  # moto takes seconds to be imported
+
+    with running_aws() as aws:
+        monkeypatch.setenv("AWS_ENDPOINT_URL", aws.url)
+        s3 = aws.client("s3")
+        s3.create_bucket(
+            Bucket="imports", CreateBucketConfiguration={"LocationConstraint": "ap-northeast-1"}
+        )
+        s3.put_object(Bucket="imports", Key="aoba/journal.csv", Body=JOURNAL.encode())
+        command = ["import", "csv", "s3://imports/aoba", "--tenant", "aoba"]
+        imported = run(database_url, *command)
+        missing = run(database_url, *command[:2], "s3://imports/take", "--tenant", "take")
+    assert imported.output.startswith("aoba: 1 entries, 2 lines"), imported.output
+    assert missing.exit_code == 2
+    assert "there is nothing at s3://imports/take" in missing.output
+
+
 def test_a_second_import_keeps_the_settings_it_does_not_name(
     database_url: str, folder: Path
 ) -> None:

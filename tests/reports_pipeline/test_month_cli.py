@@ -107,7 +107,7 @@ def test_whom_the_schedule_has_launched_is_not_launched_again(
     scheduled = Launch("month-2026-10", OCTOBER, (("t0001", "t0003"),))
     create_runs(instance, missing_runs(instance, scheduled))
     assert said(month(opened, "open", "--month", "2026-10"))[-1] == (
-        "month-2026-10: 1 tenants in 1 runs"
+        "month-2026-10: 1 tenant in 1 run"
     )
     [launch] = Launches(opened).unlaunched()
     assert launch.batches == (("t0002",),)

@@ -404,6 +404,7 @@ def test_events_of_mails_reach_the_register_and_a_person(
             event(messages[0], "Bounce", bounceType="Permanent"),
             event(messages[0], "Delivery"),
             "what is this?",
+            "Successfully validated SNS topic for Amazon SES event publishing.",
             event(messages[1], "Delivery"),  # before the answer to its post
             event(messages[0], "Bounce", bounceType="Permanent"),
         )

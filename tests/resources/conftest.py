@@ -37,26 +37,19 @@ def register(revisions_url: str) -> Iterator[PostgresDeliveryRegister]:
 
 
 @pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    """An account that is empty when the tests of a module begin."""
-    # Most modules here need none, and moto takes seconds to be imported.
-    from tests.emulators.aws import running_aws
-
-    with running_aws() as aws:
-        yield aws
-
-
-@pytest.fixture(scope="module")
 def proxy_of_module(aws: Aws) -> Iterator[FaultyProxy]:
     with faulty_proxy(aws.url) as proxy:
         yield proxy
 
 
 @pytest.fixture
-def proxy(proxy_of_module: FaultyProxy) -> FaultyProxy:
-    """Before the account; it has seen nothing and is told nothing."""
+def proxy(
+    proxy_of_module: FaultyProxy, aws_credentials: None, monkeypatch: pytest.MonkeyPatch
+) -> FaultyProxy:
+    """Before the account, to which clients come by it; it has seen nothing and is told nothing."""
     proxy_of_module.requests.clear()
     proxy_of_module.faults.clear()
+    monkeypatch.setenv("AWS_ENDPOINT_URL", proxy_of_module.url)
     return proxy_of_module
 
 

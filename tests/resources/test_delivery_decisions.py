@@ -20,6 +20,7 @@ from reports_pipeline.delivery.errors import (
     MailRefusedError,
     UnclearOutcomeError,
 )
+from reports_pipeline.delivery.feedback import Feedback, FeedbackKind
 from reports_pipeline.delivery.messages import Envelope, MailSettings
 from reports_pipeline.delivery.mime import Mail
 from reports_pipeline.delivery.states import DeliveryState
@@ -82,6 +83,23 @@ def test_what_is_held_is_registered_and_goes_out_after_its_release(
     decisions.release(["t0001"], month, "mended")
     assert decisions.holds() == []
     assert states(send(mailer, delivery(SATO))) == ["ACCEPTED"]
+
+
+def test_what_a_restored_register_has_forgotten_is_not_sent_again(
+    decisions: DeliveryDecisions, send: Send, register: PostgresDeliveryRegister
+) -> None:
+    decisions.hold(["t0001"], None, "restore")
+    assert failure_code(send, ScriptedMailer(), delivery(SATO, SUZUKI)) is FailureCode.DELIVERY_HELD
+    [registered] = register.read(OCTOBER, ["t0001"])["t0001"]
+    # of the mail that went out before, as an archive of events tells it
+    sent = Feedback(
+        FeedbackKind.SEND, "t0001", "2026-10", registered.delivery_id, 1, "ses-1", "Send"
+    )
+    assert register.record(sent)
+    decisions.release(["t0001"], None, "compared")
+    mailer = ScriptedMailer()
+    assert states(send(mailer, delivery(SATO, SUZUKI))) == ["ACCEPTED", "ACCEPTED"]
+    assert mailer.posts == [SUZUKI.email]
 
 
 def test_a_hold_stops_what_is_about_to_go_out(decisions: DeliveryDecisions, send: Send) -> None:

@@ -15,7 +15,7 @@ from resources.aws_errors import AwsRefusedError, AwsUnavailableError
 from resources.document_store import DocumentConflictError, DocumentNotFoundError
 from resources.s3_document_store import S3DocumentStore, s3_client
 from tests.emulators.aws import Aws
-from tests.faulty_proxy import Fault, FaultyProxy, s3_error
+from tests.faulty_proxy import FaultyProxy, RequestFault, s3_error
 
 BUCKET = "financeflow-documents"
 KEY = "reports/t0001/2026-10/r1/income_statement.pdf"
@@ -49,12 +49,13 @@ def empty_bucket(s3: Any) -> None:
 
 @pytest.fixture
 def store(proxy: FaultyProxy) -> S3DocumentStore:
-    return store_through(proxy)
+    return new_store()
 
 
-def store_through(proxy: FaultyProxy, **options: Any) -> S3DocumentStore:
+def new_store(**options: Any) -> S3DocumentStore:
+    """Behind the proxy."""
     return S3DocumentStore(
-        s3_client(endpoint_url=proxy.url),
+        s3_client(),
         BUCKET,
         "https://documents.financeflow.example/",
         part_bytes=PART_BYTES,
@@ -130,7 +131,7 @@ def test_a_key_of_its_own_encrypts_what_is_stored(
     aws: Aws, proxy: FaultyProxy, s3: Any, content: bytes
 ) -> None:
     kms_key = aws.client("kms").create_key()["KeyMetadata"]["Arn"]
-    store = store_through(proxy, kms_key=kms_key)
+    store = new_store(kms_key=kms_key)
     store.put(KEY, content)
     first = proxy.requests[0].headers
     assert first["x-amz-server-side-encryption"] == "aws:kms"
@@ -146,15 +147,15 @@ def test_a_key_of_its_own_encrypts_what_is_stored(
         s3_error(500, "InternalError", to=PUT),
         s3_error(503, "SlowDown", to=PUT),
         s3_error(409, "ConditionalRequestConflict", to=PUT),
-        Fault(to=PUT),
+        RequestFault(to=PUT),
         # stored, and nobody was told
-        Fault(to=PUT, forwarded=True),
-        Fault(to=PUT, status=500, forwarded=True),
+        RequestFault(to=PUT, forwarded=True),
+        RequestFault(to=PUT, status=500, forwarded=True),
     ],
     ids=["500", "slow down", "409", "reset", "stored, then reset", "stored, then 500"],
 )
 def test_a_put_is_tried_again_and_stores_once(
-    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: Fault
+    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: RequestFault
 ) -> None:
     proxy.faults.append(fault)
     store.put(KEY, b"%PDF")
@@ -165,7 +166,7 @@ def test_a_put_is_tried_again_and_stores_once(
 
 def test_a_read_is_tried_again(store: S3DocumentStore, proxy: FaultyProxy) -> None:
     store.put(KEY, b"%PDF")
-    proxy.faults += [Fault(to="^GET"), s3_error(503, "SlowDown", to="^GET")]
+    proxy.faults += [RequestFault(to="^GET"), s3_error(503, "SlowDown", to="^GET")]
     assert store.get(KEY) == b"%PDF"
     assert len(proxy.lines("^GET")) == 3
 
@@ -175,7 +176,7 @@ def test_two_writers_at_once_store_one_of_their_files(
 ) -> None:
     """S3 answers 409 to the one of them that it lets neither win nor lose."""
     proxy.faults.append(s3_error(409, "ConditionalRequestConflict", to=PUT))
-    store_through(proxy).put(KEY, b"theirs")
+    new_store().put(KEY, b"theirs")
     with pytest.raises(DocumentConflictError):
         store.put(KEY, b"ours")
     assert store.get(KEY) == b"theirs"
@@ -192,7 +193,7 @@ def test_two_writers_at_once_store_one_of_their_files(
     ids=["slow down", "expired credentials", "another writer"],
 )
 def test_what_does_not_pass_at_once_may_pass_later(
-    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: Fault, requests: int
+    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: RequestFault, requests: int
 ) -> None:
     proxy.faults += [fault] * requests
     with pytest.raises(AwsUnavailableError, match=f"storing s3://{BUCKET}/{KEY}"):
@@ -213,7 +214,7 @@ def test_a_refusal_names_what_was_refused_and_is_not_tried_again(
 
 
 def test_a_bucket_that_is_not_there_is_named_with_its_setting(proxy: FaultyProxy) -> None:
-    store = S3DocumentStore(s3_client(endpoint_url=proxy.url), "elsewhere", "https://x.example")
+    store = S3DocumentStore(s3_client(), "elsewhere", "https://x.example")
     with pytest.raises(AwsRefusedError, match=r"s3://elsewhere/.*REPORTS_DOCUMENTS_BUCKET"):
         store.put(KEY, b"%PDF")
     with pytest.raises(AwsRefusedError, match=r"s3://elsewhere/.*REPORTS_DOCUMENTS_BUCKET"):
@@ -237,9 +238,9 @@ def test_a_large_file_goes_in_parts_and_is_as_final(
     assert not parts_are_left(s3)
 
 
-@pytest.mark.parametrize("fault", [Fault(to="POST .*uploadId=", forwarded=True)])
+@pytest.mark.parametrize("fault", [RequestFault(to="POST .*uploadId=", forwarded=True)])
 def test_a_completion_whose_answer_is_lost_is_no_conflict(
-    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: Fault
+    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: RequestFault
 ) -> None:
     proxy.faults.append(fault)
     store.put(KEY, LARGE)
@@ -253,7 +254,7 @@ def test_parts_of_a_completion_that_s3_knows_no_more_are_compared(
     """As it answers some time after it has completed the upload."""
     complete = "POST .*uploadId="
     proxy.faults += [
-        Fault(to=complete, status=500, forwarded=True),
+        RequestFault(to=complete, status=500, forwarded=True),
         s3_error(404, "NoSuchUpload", to=complete),
     ]
     store.put(KEY, LARGE)
@@ -269,7 +270,7 @@ def test_parts_of_a_completion_that_s3_knows_no_more_are_compared(
     ],
 )
 def test_no_parts_are_left_of_a_file_that_could_not_be_stored(
-    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: Fault, error: type[Exception]
+    store: S3DocumentStore, proxy: FaultyProxy, s3: Any, fault: RequestFault, error: type[Exception]
 ) -> None:
     proxy.faults.append(fault)
     with pytest.raises(error):

@@ -15,7 +15,7 @@ from resources.aws_errors import AwsRefusedError, AwsUnavailableError
 from resources.notifier import Notice, Severity, readable_text, record_text
 from resources.sns_notifier import SnsNotifier, sns_client
 from tests.emulators.aws import Aws
-from tests.faulty_proxy import Fault, FaultyProxy
+from tests.faulty_proxy import FaultyProxy, RequestFault
 
 NOTICE = Notice(
     key="month-not-opened_2026-10",
@@ -24,10 +24,10 @@ NOTICE = Notice(
     body={"ja": "開いてください。", "en": "Open it."},
     links={"Dagster": "https://dagster.example/runs"},
 )
-THROTTLED = Fault(
+THROTTLED = RequestFault(
     status=400, body="<ErrorResponse><Error><Code>Throttling</Code></Error></ErrorResponse>"
 )
-FORBIDDEN = Fault(
+FORBIDDEN = RequestFault(
     status=403, body="<ErrorResponse><Error><Code>AuthorizationError</Code></Error></ErrorResponse>"
 )
 
@@ -64,7 +64,7 @@ def queue_url(aws: Aws, subscribed: str) -> str:
 
 @pytest.fixture
 def notifier(proxy: FaultyProxy, topic: str, database_url: str) -> SnsNotifier:
-    return SnsNotifier(sns_client(endpoint_url=proxy.url), topic, database_url)
+    return SnsNotifier(sns_client(), topic, database_url)
 
 
 def received(aws: Aws, queue_url: str) -> list[dict[str, Any]]:
@@ -123,7 +123,7 @@ def test_a_notice_is_told_once(
     notifier.notify(NOTICE)
     notifier.notify(NOTICE)
     # nor by another process
-    SnsNotifier(sns_client(endpoint_url=proxy.url), topic, database_url).notify(NOTICE)
+    SnsNotifier(sns_client(), topic, database_url).notify(NOTICE)
     assert len(proxy.requests) == 1
 
 
@@ -137,7 +137,7 @@ def test_what_could_not_be_told_is_told_later(
     proxy: FaultyProxy,
     aws: Aws,
     queue_url: str,
-    fault: Fault,
+    fault: RequestFault,
     error: type[Exception],
 ) -> None:
     proxy.faults += [fault] * 5
@@ -152,7 +152,7 @@ def test_what_could_not_be_told_is_told_later(
 def test_a_lost_answer_costs_a_second_telling_at_worst(
     notifier: SnsNotifier, proxy: FaultyProxy, aws: Aws, queue_url: str
 ) -> None:
-    proxy.faults.append(Fault(forwarded=True))
+    proxy.faults.append(RequestFault(forwarded=True))
     notifier.notify(NOTICE)
     assert len(received(aws, queue_url)) == 2
     notifier.notify(NOTICE)

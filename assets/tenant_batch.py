@@ -46,7 +46,6 @@ from assets.partitions import MONTH_DIMENSION, TENANT_DIMENSION, partition_key
 from reports_pipeline.accounting.failures import FailureCode, TenantFailure, TenantFailureError
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.documents.catalogs import failure_text
-from resources.aws_errors import AwsRefusedError
 from resources.budgets import BudgetExceededError
 from resources.stage_outcomes import StageOutcomes
 from resources.tenants import Tenants
@@ -162,13 +161,15 @@ class CheckOutcome:
 
 @dataclass
 class StageResult:
-    """The fate of every tenant of a stage's work: each is in `artefacts` or in `failures`.
-    `revisions` are those of the figures that it made or worked on, as far as it knows."""
+    """The fate of every tenant of a stage's work: each is in `artefacts` or in `failures`, unless
+    the run was told to end (`is_interrupted`). `revisions` are those of the figures that it made or
+    worked on, as far as it knows."""
 
     artefacts: dict[str, Artefact] = field(default_factory=dict)
     failures: list[TenantFailure] = field(default_factory=list)
     revisions: dict[str, int] = field(default_factory=dict)
     checks: list[CheckOutcome] = field(default_factory=list)
+    is_interrupted: bool = False
 
     def add(self, other: "StageResult") -> None:
         """Take in the fate of other tenants."""
@@ -176,6 +177,7 @@ class StageResult:
         self.failures += other.failures
         self.revisions |= other.revisions
         self.checks += other.checks
+        self.is_interrupted |= other.is_interrupted
 
 
 @dataclass(frozen=True)
@@ -201,16 +203,12 @@ def for_each_tenant(work: StageWork, make: Callable[[str], Artefact]) -> StageRe
     """Call `make` for every tenant; what one raises is that tenant's failure alone.
 
     What may pass by itself is tried again, a few times. A run that is told to end (SIGTERM, of an
-    operator or of Spot) ends the tenant under way, so that no mail is left half posted.
-
-    Raises:
-        DagsterExecutionInterruptedError: it was told to end, and has not come to all tenants.
+    operator or of Spot) ends the tenant under way, so that no mail is left half posted, and begins
+    no other.
     """
     result = StageResult()
     with capture_interrupts():
         for tenant_id in work.tenant_ids:
-            if check_captured_interrupt():
-                raise DagsterExecutionInterruptedError
             try:
                 result.artefacts[tenant_id] = _with_patience(make, tenant_id)
             except TenantFailureError as error:
@@ -218,8 +216,9 @@ def for_each_tenant(work: StageWork, make: Callable[[str], Artefact]) -> StageRe
             except Exception as error:
                 work.log.error(f"{tenant_id}: unexpected error\n{traceback.format_exc()}")
                 result.failures.append(_unexpected(tenant_id, error))
-        if check_captured_interrupt():
-            raise DagsterExecutionInterruptedError
+            if check_captured_interrupt():
+                result.is_interrupted = True
+                break
     return result
 
 
@@ -228,6 +227,8 @@ def _with_patience(make: Callable[[str], Artefact], tenant_id: str) -> Artefact:
         try:
             return make(tenant_id)
         except TRANSIENT_ERRORS:
+            if check_captured_interrupt():
+                raise
             time.sleep(random.uniform(0.5, 1.5) * seconds)  # noqa: S311 - spreads the callers
     return make(tenant_id)
 
@@ -332,6 +333,8 @@ def _stage_op(stage: Stage, months: dg.PartitionsDefinition) -> dg.OpDefinition:
                     context.log.info(f"{month}: none of the {len(chosen)} tenants is active")
                     continue
                 result = _run_month(context, stage, month, tenant_ids)
+                if result.is_interrupted:
+                    raise DagsterExecutionInterruptedError
                 failures += [(month, failure) for failure in result.failures]
                 checks += [(month, check) for check in result.checks]
             yield from _check_results(context, stage, checks)
@@ -416,6 +419,8 @@ def _run_in_portions(stage: Stage, work: StageWork, resources: Mapping[str, Any]
     work = replace(work, run_tenant_ids=work.tenant_ids)
     result = StageResult()
     for start in range(0, len(work.tenant_ids), _TENANTS_AT_ONCE):
+        if result.is_interrupted:
+            break
         portion = work.restricted_to(work.tenant_ids[start : start + _TENANTS_AT_ONCE])
         result.add(_run_isolated(stage, portion, resources))
     return result
@@ -429,13 +434,13 @@ def _run_isolated(stage: Stage, work: StageWork, resources: Mapping[str, Any]) -
         raise
     except Exception as error:
         work.log.error(f"{len(work.tenant_ids)} tenants\n{traceback.format_exc()}")
-        # What AWS refuses it refuses every half.
-        if len(work.tenant_ids) == 1 or isinstance(error, AwsRefusedError):
-            return StageResult(failures=[_unexpected(t, error) for t in work.tenant_ids])
+        if len(work.tenant_ids) == 1:
+            return StageResult(failures=[_unexpected(work.tenant_ids[0], error)])
     result = StageResult()
     middle = len(work.tenant_ids) // 2
     for tenant_ids in (work.tenant_ids[:middle], work.tenant_ids[middle:]):
-        result.add(_run_isolated(stage, work.restricted_to(tenant_ids), resources))
+        if not result.is_interrupted:
+            result.add(_run_isolated(stage, work.restricted_to(tenant_ids), resources))
     return result
 
 

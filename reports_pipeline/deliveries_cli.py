@@ -110,7 +110,9 @@ def show(environment: Environment, month: Month, tenant_id: str) -> None:
 
 @delivery_commands.command()
 @tenants_option
-@click.option("--all", "all_tenants", is_flag=True, help="Every tenant that is not held already.")
+@click.option(
+    "--all", "all_tenants", is_flag=True, help="Every tenant that is there and not held already."
+)
 @click.option("--month", type=MONTH, help="The month  [default: every month]")
 @reason_option
 @click.pass_obj
@@ -122,15 +124,16 @@ def hold(
     reason: str,
 ) -> None:
     """Let nothing go out to some tenants until they are released; reports are still made."""
+    if bool(tenants) is all_tenants:
+        raise click.UsageError("Name tenants with --tenant, or --all.")
     decisions = _decisions(environment)
-    if all_tenants and not tenants:
+    environment.tenants().require(tenants)
+    if all_tenants:
         # Another's hold, and its reason, outlive the end of this one.
         held = {hold.tenant_id for hold in decisions.holds() if hold.month == month}
         tenants = tuple(sorted(set(environment.tenants().all_ids()) - held))
-    elif all_tenants:
-        raise click.UsageError("Name tenants with --tenant, or --all.")
-    else:
-        _require_named(environment, tenants)
+    if not tenants:
+        raise click.ClickException(f"{month or 'every month'}: everybody is held already")
     decisions.hold(tenants, month, reason)
     click.echo(f"{month or 'every month'}: held: {first_named(tenants)}")
 
@@ -149,18 +152,17 @@ def release(
     reason: str,
 ) -> None:
     """End a hold. What was held goes out with the tenant's next run."""
-    decisions = _decisions(environment)
-    holds = [hold for hold in decisions.holds() if hold.month == month]
-    if held_for is None:
-        _require_named(environment, tenants)
-    elif tenants:
+    if bool(tenants) is (held_for is not None):
         raise click.UsageError("Name tenants with --tenant, or a reason with --held-for.")
-    else:
+    decisions = _decisions(environment)
+    environment.tenants().require(tenants)
+    holds = [hold for hold in decisions.holds() if hold.month == month]
+    which = month or "every month"
+    if held_for is not None:
         tenants = tuple(hold.tenant_id for hold in holds if hold.reason == held_for)
         if not tenants:
-            raise click.ClickException(f"nobody is held for {held_for!r}")
+            raise click.ClickException(f"{which}: nobody is held for {held_for!r}")
     held = {hold.tenant_id for hold in holds}
-    which = month or "every month"
     if released := [tenant_id for tenant_id in tenants if tenant_id in held]:
         decisions.release(released, month, reason)
         click.echo(f"{which}: released: {first_named(released)}")

@@ -64,21 +64,27 @@ _Command = TypeVar("_Command", bound=Callable[..., None])
 
 
 class _LedgerPath(click.Path):
-    """A file or folder of this machine, or in S3, of which the command then reads a copy."""
+    """A file or folder of this machine, or in S3, of which the command then reads a copy: of a file
+    with all that lies beside it, unless it is `alone`."""
+
+    def __init__(self, *, alone: bool = False, **options: Any) -> None:
+        super().__init__(exists=True, path_type=Path, **options)
+        self._alone = alone
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
         if isinstance(value, str) and value.startswith(SCHEME):
             folder = Path(tempfile.mkdtemp(prefix="ledger-"))
             atexit.register(shutil.rmtree, folder)
             try:
-                value = copy_from_s3(s3_files_client(), value, folder)
+                value = copy_from_s3(s3_files_client(), value, folder, alone=self._alone)
             except S3FileError as error:
                 self.fail(str(error), param, ctx)
         return super().convert(value, param, ctx)
 
 
-_FILE = _LedgerPath(exists=True, dir_okay=False, path_type=Path)
-_FOLDER = _LedgerPath(exists=True, file_okay=False, path_type=Path)
+_BOOKS = _LedgerPath(dir_okay=False)
+_FILE = _LedgerPath(dir_okay=False, alone=True)
+_FOLDER = _LedgerPath(file_okay=False)
 
 
 @click.group(cls=LedgerGroup)
@@ -132,8 +138,8 @@ def sample(
 
 @ledger.group(name="import")
 def import_group() -> None:
-    """Import one tenant's ledger from files, here or in S3 (s3://bucket/key, copied with all that
-    lies beside it); faulty files change nothing."""
+    """Import one tenant's ledger from files, here or in S3 (s3://bucket/key); faulty files change
+    nothing."""
 
 
 class _ClosingDay(click.ParamType[int]):
@@ -256,7 +262,7 @@ def import_csv(environment: Environment, /, folder: Path, **options: Any) -> Non
 
 
 @import_group.command(name="beancount")
-@click.argument("file", type=_FILE)
+@click.argument("file", type=_BOOKS)
 @click.option("--chart", type=_FILE, help="CSV with names and classes of accounts.")
 @click.option(
     "--cash-account",

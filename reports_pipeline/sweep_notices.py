@@ -24,7 +24,7 @@ def month_not_opened_notice(month: Month) -> Notice:
 
 
 def month_late_notice(month: Month, late: Sequence[TenantStanding], expected: int) -> Notice:
-    """Told once a month: hours after it was opened, these of all `expected` tenants lack it."""
+    """Told once a month: hours after they could have, these of all `expected` tenants lack it."""
     notice = _notice(
         f"month-late_{month}",
         Severity.ERROR,

@@ -21,7 +21,7 @@ from reports_pipeline.accounting.failures import FailureCode
 from reports_pipeline.accounting.periods import Month
 from reports_pipeline.delivery.deliveries import DeliveryMessage
 from reports_pipeline.delivery.preferences import DEFAULT_PREFERENCES, Corrections
-from reports_pipeline.delivery.states import MAYBE_SENT, WAITING, DeliveryState
+from reports_pipeline.delivery.states import MAYBE_SENT, SENT, WAITING, DeliveryState
 from reports_pipeline.launching import balanced_batches, tenants_under_way
 from reports_pipeline.month_standing import (
     Standing,
@@ -51,7 +51,7 @@ TICK = datetime.timedelta(minutes=5)
 # By then the runs of a month that was just opened exist.
 _HEAD_START = 2 * TICK
 _LATEST_OPENING = datetime.time(2)
-# From the opening on: a month that is opened at 01:00 is late at 09:00, when offices open.
+# From when a mail may go: of a month that is opened at 01:00, 09:00, when offices open.
 _LATE_AFTER = datetime.timedelta(hours=8)
 
 _UNFINISHED = frozenset({Standing.WAITING, Standing.UNKNOWN, Standing.FAILED, Standing.NOT_STARTED})
@@ -100,7 +100,7 @@ class _Sight:
 
     month: Month
     now: datetime.datetime
-    is_late: bool  # it is open, and everybody should be done by now
+    opened_at: datetime.datetime | None  # None: it is not open
     expected: frozenset[str]
     lost: frozenset[str]
     records: Mapping[str, TenantRecord]
@@ -134,21 +134,22 @@ class Sweeper:
         Raises:
             ExceptionGroup: something could not be done; all else was.
         """
-        errors: list[Exception] = []
-        with _held_back(errors, "what dead processes held was not taken from them"):
+        errors: dict[str, Exception] = {}
+        with _held_back(errors, log, "what dead processes held was not taken from them"):
             if freed := self.register.free_expired():
                 log.info(f"{len(freed)} mails taken from dead processes")
-        with _held_back(errors, "mails of unknown fate were not told of"):
+        with _held_back(errors, log, "mails of unknown fate were not told of"):
             self._tell_unknown()
         done = []
         for month in self._months():
-            with _held_back(errors, f"{month} was not swept"):
+            with _held_back(errors, log, f"{month} was not swept"):
                 done.append(self.sweep_month(instance, month, now))
-        with _held_back(errors, "whether the last month was opened is not known"):
+        with _held_back(errors, log, "whether the last month was opened is not known"):
             self._tell_if_not_opened(now)
         if errors:
             log.info("\n".join(map(str, done)))
-            raise ExceptionGroup("not all was swept", errors)
+            # Dagster shows the first line of it only.
+            raise ExceptionGroup("; ".join(errors), list(errors.values()))
         return done
 
     def sweep_month(
@@ -183,7 +184,7 @@ class Sweeper:
         self._park(sight, {t: spent[t] for t in sweep.parked})
         on_their_way = under_way | (set(wanted) - set(spent))
         self._tell_of_canaries(sight, departures, on_their_way)
-        self._tell_if_late(sight, departures)
+        self._tell_if_late(sight)
         return sweep
 
     def _months(self) -> list[Month]:
@@ -205,7 +206,7 @@ class Sweeper:
         return _Sight(
             month,
             now,
-            is_open and since_opening >= _LATE_AFTER,
+            found.opened_at if found is not None and is_open else None,
             expected,
             lost=expected if since_opening >= _HEAD_START else frozenset(),
             records=records,
@@ -310,16 +311,18 @@ class Sweeper:
         if stuck:
             self.notifier.notify(canaries_notice(sight.month, stuck, len(waiting)))
 
-    def _tell_if_late(self, sight: _Sight, departures: Mapping[str, Departure]) -> None:
-        """Tell if somebody expected lacks the month whose mails do not wait for a time of its own,
-        or for a person who holds them."""
-        if not sight.is_late:
+    def _tell_if_late(self, sight: _Sight) -> None:
+        """Tell if somebody expected has got nothing of the month, hours after it could have."""
+        if sight.opened_at is None or sight.now < sight.opened_at + _LATE_AFTER:
             return
+        lacking = [
+            tenant_id for tenant_id in sorted(sight.expected) if _has_nothing(sight, tenant_id)
+        ]
+        departures = self.departures.of(sight.month, lacking, sight.opened_at)
         late = [
             sight.standings[tenant_id]
-            for tenant_id in sorted(sight.expected)
-            if sight.standings[tenant_id].standing in _UNFINISHED
-            and not (tenant_id in departures and departures[tenant_id].at > sight.now)
+            for tenant_id in lacking
+            if sight.now >= departures[tenant_id].at + _LATE_AFTER
         ]
         if late:
             self.notifier.notify(month_late_notice(sight.month, late, len(sight.expected)))
@@ -335,13 +338,13 @@ class Sweeper:
 
 
 @contextlib.contextmanager
-def _held_back(errors: list[Exception], what: str) -> Iterator[None]:
-    """Whatever goes wrong is put to the others, with `what` it means, and goes no further."""
+def _held_back(errors: dict[str, Exception], log: logging.Logger, what: str) -> Iterator[None]:
+    """Whatever goes wrong is logged, put to `errors` as `what`, and goes no further."""
     try:
         yield
     except Exception as error:
-        error.add_note(what)
-        errors.append(error)
+        log.exception(what)
+        errors[what] = error
 
 
 def _broken(sight: _Sight) -> set[str]:
@@ -394,6 +397,17 @@ def _untried_addresses(
         if message.resend_of is not None and message.blocked_code is not FailureCode.ADDRESS_REFUSED
     }
     return to_contacts | copies
+
+
+def _has_nothing(sight: _Sight, tenant_id: str) -> bool:
+    """Whether no mail of the month went out that anybody knows of, and no person keeps it back."""
+    found, record = sight.standings[tenant_id], sight.records[tenant_id]
+    return (
+        found.standing in _UNFINISHED
+        # of a correction, whose earlier revision went out
+        and (found.failure is None or found.failure.code is not FailureCode.CORRECTION_PENDING)
+        and not any(message.state in SENT or message.dealt_with for message in record.messages)
+    )
 
 
 def _is_stuck(sight: _Sight, tenant_id: str) -> bool:

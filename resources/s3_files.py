@@ -9,8 +9,9 @@ from typing import Any, Protocol
 
 import boto3
 from botocore.config import Config
+from botocore.exceptions import ClientError
 
-from resources.aws_errors import aws_errors
+from resources.aws_errors import aws_errors, error_code
 
 SCHEME = "s3://"
 
@@ -33,9 +34,10 @@ def s3_files_client() -> S3FilesClient:
     return client
 
 
-def copy_from_s3(client: S3FilesClient, address: str, folder: Path) -> Path:
-    """Copy the folder `s3://bucket/folder`, or the file of this address with all that lies beside
-    it, which it may include, to a folder here; return the path of what was named.
+def copy_from_s3(client: S3FilesClient, address: str, folder: Path, *, alone: bool = False) -> Path:
+    """Copy the folder `s3://bucket/folder`, or the file of this address, to a folder here; return
+    the path of what was named. Unless `alone`, all that lies beside a file comes with it, since it
+    may include that.
 
     Raises:
         S3FileError: there is nothing under the address, or it is none.
@@ -46,12 +48,17 @@ def copy_from_s3(client: S3FilesClient, address: str, folder: Path) -> Path:
     if not address.startswith(SCHEME) or not bucket or not key:
         raise S3FileError(f"not the address of a file or folder, s3://bucket/key: {address!r}")
     with aws_errors(f"reading {address}"):
-        found = list(_keys(client, bucket, key))
+        try:
+            found = list(_keys(client, bucket, key))
+        except ClientError as error:
+            if error_code(error) == "NoSuchBucket":
+                raise S3FileError(f"there is no bucket {bucket}: {address}") from None
+            raise
         if key in found:
             named = PurePosixPath(key)
             parent = f"{named.parent}/" if "/" in key else ""
             # Beside a file in no folder lies all that the bucket has.
-            beside = list(_keys(client, bucket, parent)) if parent else [key]
+            beside = list(_keys(client, bucket, parent)) if parent and not alone else [key]
             _copy(client, bucket, beside, parent, folder)
             return folder / named.name
         below = [each for each in found if each.startswith(f"{key}/")]

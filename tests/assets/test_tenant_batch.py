@@ -1,5 +1,7 @@
 """The mechanism through real runs: `dg.materialize` ignores the setting it depends on."""
 
+import os
+import signal
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any, cast
@@ -12,7 +14,6 @@ from dagster._core.event_api import PartitionKeyFilter
 from assets import tenant_batch
 from assets.tenant_batch import TenantSelection
 from reports_pipeline.accounting.periods import Month
-from resources.aws_errors import AwsRefusedError
 from tests.assets import batch_pipeline
 
 TENANTS = ["a", "b", "c", "d"]
@@ -201,6 +202,23 @@ class RestartingDatabase(psycopg.OperationalError):
         batch_pipeline.clogging.clear()
 
 
+class ToldToEndError(Exception):
+    """The signal comes before there is an exception."""
+
+    def __init__(self, *_: object) -> None:
+        os.kill(os.getpid(), signal.SIGTERM)
+
+
+def test_a_stage_whose_error_stays_is_given_up(
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tenant_batch, "_RETRIES", dg.RetryPolicy(max_retries=2, delay=0))
+    monkeypatch.setattr(batch_pipeline, "clogging", {"c"})
+    monkeypatch.setattr(batch_pipeline, "clogs_with", psycopg.OperationalError)
+    assert not run(instance, WHOLE_RANGE).success
+    assert len([stage for stage, _ in batch_pipeline.calls if "clogged" in stage]) == 3
+
+
 def test_a_stage_that_something_passing_stopped_is_tried_again(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -215,13 +233,15 @@ def test_a_stage_that_something_passing_stopped_is_tried_again(
     assert materialized(instance, result.run_id, "bread") == set(TENANTS)
 
 
+@pytest.mark.parametrize(("last", "made"), [("b", ["a", "b"]), ("d", ["a", "b", "c", "d"])])
 def test_a_run_that_is_told_to_end_ends_the_tenant_under_way(
-    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
+    instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch, last: str, made: list[str]
 ) -> None:
-    monkeypatch.setattr(batch_pipeline, "interrupting", {"b"})
+    monkeypatch.setattr(batch_pipeline, "interrupting", {last})
     monkeypatch.setattr(batch_pipeline, "made", [])
     result = run(instance, WHOLE_RANGE)
-    assert batch_pipeline.made == [("grains", "a"), ("grains", "b")]
+    assert batch_pipeline.made == [("grains", tenant_id) for tenant_id in made]
+    assert materialized(instance, result.run_id, "grains") == set(made)
     failed = instance.get_run_by_id(result.run_id)
     assert failed is not None
     assert failed.status is dg.DagsterRunStatus.FAILURE
@@ -229,16 +249,14 @@ def test_a_run_that_is_told_to_end_ends_the_tenant_under_way(
     assert failed.tags["dagster/failure_reason"] == "UNEXPECTED_TERMINATION"
 
 
-def test_what_aws_refuses_a_batch_is_not_asked_again_for_its_halves(
+def test_a_run_that_is_told_to_end_between_tenants_starts_no_stage_again(
     instance: dg.DagsterInstance, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(batch_pipeline, "clogging", {"c"})
-    monkeypatch.setattr(batch_pipeline, "clogs_with", AwsRefusedError)
+    monkeypatch.setattr(batch_pipeline, "clogs_with", ToldToEndError)
     result = run(instance, WHOLE_RANGE)
-    assert {failure["tenant_id"]: failure["code"] for failure in failed_tenants(result)} == (
-        dict.fromkeys(TENANTS, "INTERNAL_ERROR")
-    )
-    assert [tenants for stage, tenants in batch_pipeline.calls if "clogged" in stage] == [TENANTS]
+    assert not result.success
+    assert [stage for stage, _ in batch_pipeline.calls] == ["grains", "flour, clogged"]
 
 
 def test_a_stage_is_handed_a_large_batch_in_portions(

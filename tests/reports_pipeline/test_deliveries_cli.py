@@ -165,7 +165,10 @@ def test_everybody_is_held_and_released_without_ending_the_holds_of_others(url: 
     assert going == "What waits goes out within minutes, by the sweeper."
     assert "held: t0001 by sato: wait" in said(deliveries(url, "list", *OF_OCTOBER))
     again = deliveries(url, "release", "--held-for", "restore", "--reason", "compared")
-    assert said(again, exit_code=1) == ["Error: nobody is held for 'restore'"]
+    assert said(again, exit_code=1) == ["Error: every month: nobody is held for 'restore'"]
+    said(deliveries(url, "hold", "--all", "--reason", "restore"))
+    again = deliveries(url, "hold", "--all", "--reason", "restore")
+    assert said(again, exit_code=1) == ["Error: every month: everybody is held already"]
 
 
 def test_a_hold_of_another_month_is_named_where_it_matters(url: str) -> None:
@@ -300,9 +303,9 @@ def test_the_wait_for_the_canaries_ends_by_a_word(url: str) -> None:
         ),
         (["unsuppress", "a@b.example", "--reason", "x"], "not suppressed: a@b.example"),
         (["hold", "--tenant", "nobody", "--reason", "x"], "no such tenants: nobody"),
-        (["hold", "--reason", "x"], "Name tenants with --tenant."),
+        (["hold", "--reason", "x"], "Name tenants with --tenant, or --all."),
         (["hold", "--all", "--tenant", "t0001", "--reason", "x"], "Name tenants with --tenant, or"),
-        (["release", "--reason", "x"], "Name tenants with --tenant."),
+        (["release", "--reason", "x"], "Name tenants with --tenant, or a reason"),
         (["release", "--held-for", "y", "--tenant", "t0001", "--reason", "x"], "or a reason with"),
         (["hold", "--tenant", "t0001"], "Missing option '--reason'"),
         (["hold", "--tenant", "t0001", "--reason", " "], "Invalid value for '--reason': is empty"),

@@ -102,6 +102,25 @@ def test_what_a_restored_register_has_forgotten_is_not_sent_again(
     assert mailer.posts == [SUZUKI.email]
 
 
+def test_a_correction_that_a_restored_register_has_forgotten_is_found_if_it_is_approved_again(
+    decisions: DeliveryDecisions, send: Send, register: PostgresDeliveryRegister
+) -> None:
+    send(ScriptedMailer(), delivery(SATO))
+    corrected = delivery(SATO, revision=2, letter=CORRECTION)
+    decisions.hold(["t0001"], None, "restore")
+    assert failure_code(send, ScriptedMailer(), corrected) is FailureCode.CORRECTION_PENDING
+    decisions.approve("t0001", OCTOBER, 2, "as before")
+    assert failure_code(send, ScriptedMailer(), corrected) is FailureCode.DELIVERY_HELD
+    [_, registered] = register.read(OCTOBER, ["t0001"])["t0001"]
+    assert register.record(
+        Feedback(FeedbackKind.SEND, "t0001", "2026-10", registered.delivery_id, 1, "ses-2", "Send")
+    )
+    decisions.release(["t0001"], None, "compared")
+    mailer = ScriptedMailer()
+    assert states(send(mailer, corrected)) == ["ACCEPTED"]
+    assert mailer.posts == []
+
+
 def test_a_hold_stops_what_is_about_to_go_out(decisions: DeliveryDecisions, send: Send) -> None:
     class HoldsMeanwhile(ScriptedMailer):
         def wait_for_turn(self) -> None:

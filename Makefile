@@ -12,7 +12,7 @@ dev: .venv/runtime ## the web UI on http://127.0.0.1:3000, with the sample ledge
 	$(BIN)/reports dev --sample
 
 test: .venv/development
-	$(BIN)/pytest -n 2 --dist loadfile
+	$(BIN)/pytest -n 2 --dist loadfile --no-loadscope-reorder
 
 check: .venv/development
 	$(BIN)/ruff format --check .

@@ -15,6 +15,7 @@ from reports_pipeline.command_line import (
     in_tokyo,
     month_option,
     reason_option,
+    require_tenants_or_all,
     tenants_option,
 )
 from reports_pipeline.environments import Environment
@@ -54,8 +55,7 @@ def close(
 ) -> None:
     """Close the books of a month (月次締め): its figures are final, and reports of it are no longer
     provisional. Nothing is sent. The exit code is 1 if it stays open for one of the tenants."""
-    if bool(tenants) == all_tenants:
-        raise click.UsageError("Name tenants with --tenant, or --all.")
+    require_tenants_or_all(tenants, all_tenants)
     chosen = environment.tenants().active_ids() if all_tenants else list(tenants)
     obstacles = MonthClosings(environment.ledger_url).close(
         month, chosen, closed_by=operator_name(), now=now(), force=force

@@ -75,6 +75,12 @@ def tenants_option(command: _Command) -> _Command:
     return option(command)
 
 
+def require_tenants_or_all(tenants: Sequence[str], all_tenants: bool) -> None:
+    """One of `--tenant` and `--all` was given."""
+    if bool(tenants) is all_tenants:
+        raise click.UsageError("Name tenants with --tenant, or --all.")
+
+
 def tenant_option(command: _Command) -> _Command:
     """`--tenant` as `tenant_id`."""
     option = click.option("--tenant", "tenant_id", required=True, help="The tenant's id.")

@@ -17,6 +17,7 @@ from reports_pipeline.command_line import (
     first_named,
     month_option,
     reason_option,
+    require_tenants_or_all,
     require_words,
     tenant_option,
     tenants_option,
@@ -124,8 +125,7 @@ def hold(
     reason: str,
 ) -> None:
     """Let nothing go out to some tenants until they are released; reports are still made."""
-    if bool(tenants) is all_tenants:
-        raise click.UsageError("Name tenants with --tenant, or --all.")
+    require_tenants_or_all(tenants, all_tenants)
     decisions = _decisions(environment)
     environment.tenants().require(tenants)
     if all_tenants:

@@ -187,7 +187,8 @@ def missing_runs(
 ) -> list[dg.RunRequest]:
     """A request for every batch of the launch that has no run yet."""
     lacking = _batches_without_run(instance, launch)
-    requests = run_requests(launch, placement)
+    # Each is looked at once more when it lacks none; the placement may ask the ledger.
+    requests = run_requests(launch, placement) if lacking else []
     return [request for request in requests if request.tags[BATCH_TAG] in lacking]
 
 

@@ -22,7 +22,13 @@ import click
 from reports_pipeline.accounting.accounts import AccountClass
 from reports_pipeline.accounting.money import minor_unit_exponent
 from reports_pipeline.accounting.periods import Month
-from reports_pipeline.command_line import MONTH, LedgerGroup, tenant_option, tenants_option
+from reports_pipeline.command_line import (
+    MONTH,
+    LedgerGroup,
+    require_tenants_or_all,
+    tenant_option,
+    tenants_option,
+)
 from reports_pipeline.delivery.deliveries import Recipient
 from reports_pipeline.delivery.errors import BadAddressError
 from reports_pipeline.delivery.messages import recipient_address
@@ -385,8 +391,7 @@ def _import(
 @click.pass_obj
 def refresh(environment: Environment, tenants: tuple[str, ...], all_tenants: bool) -> None:
     """Bring the monthly balances up to date with the journal (SNAPSHOT_MISMATCH)."""
-    if bool(tenants) is all_tenants:
-        raise click.UsageError("Name tenants with --tenant, or --all.")
+    require_tenants_or_all(tenants, all_tenants)
     environment.tenants().require(tenants)
     refreshed = refresh_snapshots(environment.ledger_url, None if all_tenants else tenants)
     if not refreshed:

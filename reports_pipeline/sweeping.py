@@ -95,14 +95,12 @@ class Sweep:
 
 @dataclass(frozen=True, slots=True)
 class _Sight:
-    """What a sweep sees of a month. `lost` are the tenants that a run should have come to by now:
-    those `expected`, unless the month was just opened, and nobody in a month that is not open."""
+    """What a sweep sees of a month; `expected` is nobody in a month that is not open."""
 
     month: Month
     now: datetime.datetime
     opened_at: datetime.datetime | None  # None: it is not open
     expected: frozenset[str]
-    lost: frozenset[str]
     records: Mapping[str, TenantRecord]
     standings: Mapping[str, TenantStanding]
     idle: list[str]  # the active ones for whom nothing is under way
@@ -195,9 +193,8 @@ class Sweeper:
 
     def _look(self, month: Month, under_way: Collection[str], now: datetime.datetime) -> _Sight:
         found = self.months.find(month)
-        is_open = found is not None and found.closed_at is None
-        since_opening = now - found.opened_at if found is not None else datetime.timedelta()
-        expected = frozenset(self.months.expected(month) if is_open else [])
+        opened_at = found.opened_at if found is not None and found.closed_at is None else None
+        expected = frozenset(self.months.expected(month) if opened_at is not None else [])
         seen = sorted(
             {*expected, *self.months.canaries(month), *self.records.with_open_mails(month)}
         )
@@ -206,9 +203,8 @@ class Sweeper:
         return _Sight(
             month,
             now,
-            found.opened_at if found is not None and is_open else None,
+            opened_at,
             expected,
-            lost=expected if since_opening >= _HEAD_START else frozenset(),
             records=records,
             standings={t: standing_of(record, statuses[t]) for t, record in records.items()},
             idle=[t for t in seen if statuses[t] is CompanyStatus.ACTIVE and t not in under_way],
@@ -350,11 +346,12 @@ def _held_back(errors: dict[str, Exception], log: logging.Logger, what: str) -> 
 def _broken(sight: _Sight) -> set[str]:
     """Those expected that no run has finished, or that failed for what may pass by itself."""
     broken = set()
+    runs_exist = sight.opened_at is not None and sight.opened_at + _HEAD_START <= sight.now
     for tenant_id in sight.expected.intersection(sight.idle):
         found = sight.standings[tenant_id]
         may_pass = found.failure is not None and found.failure.code in _MAY_PASS
         if (found.standing is Standing.FAILED and may_pass) or (
-            found.standing is Standing.NOT_STARTED and tenant_id in sight.lost
+            found.standing is Standing.NOT_STARTED and runs_exist
         ):
             broken.add(tenant_id)
     return broken

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
-
+from resources.aws_clients import repeating_client
 from resources.aws_errors import aws_errors
 
 # What one request may take and settle.
@@ -51,15 +49,8 @@ class SqsClient(Protocol):
 
 
 def sqs_client() -> SqsClient:
-    client: SqsClient = boto3.client(
-        "sqs",
-        # What is received again or settled again does no harm.
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=10,
-            read_timeout=20,
-        ),
-    )
+    # What is received again or settled again does no harm.
+    client: SqsClient = repeating_client("sqs", read_timeout=20)
     return client
 
 

@@ -9,11 +9,10 @@ import random
 import time
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import BotoCoreError, ClientError
 
 from reports_pipeline.delivery.enclosures import ShareDocument
+from resources.aws_clients import repeating_client
 from resources.aws_errors import aws_errors, error_code
 from resources.document_store import (
     DocumentConflictError,
@@ -51,16 +50,8 @@ class S3Client(Protocol):
 
 def s3_client() -> S3Client:
     """A client that tries again: what is stored is stored once, however often it is sent."""
-    client: S3Client = boto3.client(
-        "s3",
-        config=Config(
-            # links with another signature are of no use with files under a KMS key
-            signature_version="s3v4",
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=10,
-            read_timeout=60,
-        ),
-    )
+    # links with another signature are of no use with files under a KMS key
+    client: S3Client = repeating_client("s3", read_timeout=60, signature_version="s3v4")
     return client
 
 

@@ -7,10 +7,9 @@ from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, Protocol
 
-import boto3
-from botocore.config import Config
 from botocore.exceptions import ClientError
 
+from resources.aws_clients import repeating_client
 from resources.aws_errors import aws_errors, error_code
 
 SCHEME = "s3://"
@@ -28,9 +27,7 @@ class S3FilesClient(Protocol):
 
 
 def s3_files_client() -> S3FilesClient:
-    client: S3FilesClient = boto3.client(
-        "s3", config=Config(retries={"mode": "standard", "total_max_attempts": 5})
-    )
+    client: S3FilesClient = repeating_client("s3", read_timeout=60)
     return client
 
 

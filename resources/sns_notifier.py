@@ -7,10 +7,9 @@ import re
 from dataclasses import replace
 from typing import Any, Protocol
 
-import boto3
 import psycopg
-from botocore.config import Config
 
+from resources.aws_clients import repeating_client
 from resources.aws_errors import aws_errors
 from resources.notifier import Notice, Notifier, log_notice, readable_text, record_text
 
@@ -28,14 +27,7 @@ class SnsClient(Protocol):
 
 
 def sns_client() -> SnsClient:
-    client: SnsClient = boto3.client(
-        "sns",
-        config=Config(
-            retries={"mode": "standard", "total_max_attempts": 5},
-            connect_timeout=10,
-            read_timeout=20,
-        ),
-    )
+    client: SnsClient = repeating_client("sns", read_timeout=20)
     return client
 
 

@@ -2,19 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 import pytest
 
 from tests.deploy.account import deploy
-from tests.emulators.aws import Aws, running_aws
+from tests.emulators.aws import Aws
 from tests.emulators.cloudformation import Stack
-
-
-@pytest.fixture(scope="module")
-def aws() -> Iterator[Aws]:
-    with running_aws() as aws:
-        yield aws
 
 
 @pytest.fixture(scope="module")
